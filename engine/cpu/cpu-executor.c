@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "cpu/cpu-executor.h"
+#include "cpu/cpu-override.h"
+#include "base/error.h"
+#include "graph/plan.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define ALIGN_ELEMENTS 16 /* one 64-byte vector */
+#define ALIGN_BYTES 64
+
+typedef struct {
+    YonosCall call;
+    const YonosOp *op;
+    const YonosCpuOverride *override;
+    gpointer state; /* of the override */
+} Step;
+
+typedef struct {
+    YonosExecutor base;
+    float *arena;
+    void **buffers; /* by buffer id */
+    guint n_steps;
+    Step *steps;
+    guint64 weights_version;
+} CpuExecutor;
+
+static void *memory_new(gsize bytes)
+{
+    void *memory = NULL;
+
+    if (bytes > G_MAXSSIZE - ALIGN_BYTES || posix_memalign(&memory, ALIGN_BYTES, MAX(bytes, ALIGN_BYTES)))
+        return NULL;
+    memset(memory, 0, MAX(bytes, ALIGN_BYTES));
+    return memory;
+}
+
+static gsize element_size(const YonosGraph *graph, YonosBufferId buffer)
+{
+    return g_array_index(graph->buffers, YonosBuffer, buffer).dtype == YONOS_U8 ? 1 : sizeof(float);
+}
+
+static gboolean cpu_write(YonosExecutor *ex, YonosBufferId buffer, gsize offset, const void *data, gsize n,
+                          G_GNUC_UNUSED GError **error)
+{
+    CpuExecutor *cpu = (CpuExecutor *)ex;
+    gsize size = element_size(ex->graph, buffer);
+
+    memcpy((char *)cpu->buffers[buffer] + offset * size, data, n * size);
+    if (buffer == ex->graph->param_buffer)
+        cpu->weights_version++;
+    return TRUE;
+}
+
+static gboolean cpu_read(YonosExecutor *ex, YonosBufferId buffer, gsize offset, void *data, gsize n,
+                         G_GNUC_UNUSED GError **error)
+{
+    gsize size = element_size(ex->graph, buffer);
+
+    memcpy(data, (char *)((CpuExecutor *)ex)->buffers[buffer] + offset * size, n * size);
+    return TRUE;
+}
+
+static gboolean cpu_run(YonosExecutor *ex, GError **error)
+{
+    CpuExecutor *cpu = (CpuExecutor *)ex;
+
+    for (guint i = 0; i < cpu->n_steps; i++) {
+        Step *step = &cpu->steps[i];
+        if (!step->state) {
+            step->op->reference(&step->call);
+        } else if (!step->override->run(step->state, &step->call, cpu->weights_version)) {
+            g_set_error(error, YONOS_ERROR, YONOS_ERROR_DEVICE,
+                        "The CPU library failed in operation '%s'; memory may be short.", step->op->name);
+            return FALSE;
+        }
+    }
+    return TRUE;
+}
+
+static void cpu_free(YonosExecutor *ex)
+{
+    CpuExecutor *cpu = (CpuExecutor *)ex;
+
+    for (guint i = 0; cpu->steps && i < cpu->n_steps; i++)
+        if (cpu->steps[i].state)
+            cpu->steps[i].override->free(cpu->steps[i].state);
+    for (guint i = 0; cpu->buffers && i < ex->graph->buffers->len; i++)
+        free(cpu->buffers[i]);
+    g_free(cpu->steps);
+    g_free(cpu->buffers);
+    free(cpu->arena);
+    g_free(cpu);
+}
+
+static float *resolve(const CpuExecutor *cpu, const YonosPlan *plan, YonosTensorId id)
+{
+    const YonosTensor *t;
+
+    if (id < 0)
+        return NULL;
+    t = yonos_graph_at(cpu->base.graph, id);
+    if (t->buffer == YONOS_ARENA)
+        return cpu->arena + plan->offset[id];
+    return (float *)((char *)cpu->buffers[t->buffer] + t->offset * element_size(cpu->base.graph, t->buffer));
+}
+
+static void step_prepare(CpuExecutor *cpu, const YonosPlan *plan, guint i, gboolean reference_only)
+{
+    const YonosGraph *graph = cpu->base.graph;
+    const YonosNode *node = &g_array_index(graph->nodes, YonosNode, i);
+    Step *step = &cpu->steps[i];
+
+    step->op = yonos_op(node->op);
+    step->call.node = node;
+    step->call.out_shape = yonos_graph_shape(graph, node->out);
+    step->call.out = resolve(cpu, plan, node->out);
+    for (int k = 0; k < node->n_inputs; k++) {
+        step->call.in_shape[k] = yonos_graph_shape(graph, node->in[k]);
+        step->call.in[k] = resolve(cpu, plan, node->in[k]);
+    }
+    step->override = reference_only ? NULL : yonos_cpu_override(node->op);
+    if (step->override)
+        step->state = step->override->prepare(graph, node);
+}
+
+static const YonosExecutorClass cpu_class = {"cpu", cpu_write, cpu_read, cpu_run, cpu_free};
+
+YonosExecutor *yonos_cpu_executor_new(const YonosGraph *graph, gboolean reference_only, GError **error)
+{
+    CpuExecutor *cpu = g_new0(CpuExecutor, 1);
+    YonosPlan plan;
+    gboolean whole;
+
+    cpu->base = (YonosExecutor){&cpu_class, graph};
+    yonos_plan_make(&plan, graph, ALIGN_ELEMENTS);
+    cpu->arena = memory_new(plan.arena_size * sizeof(float));
+    cpu->buffers = g_new0(void *, graph->buffers->len);
+    whole = cpu->arena != NULL;
+    for (guint i = 0; whole && i < graph->buffers->len; i++) {
+        cpu->buffers[i] = memory_new(g_array_index(graph->buffers, YonosBuffer, i).size * element_size(graph, i));
+        whole = cpu->buffers[i] != NULL;
+    }
+    if (whole) {
+        cpu->n_steps = graph->nodes->len;
+        cpu->steps = g_new0(Step, MAX(1, cpu->n_steps));
+        for (guint i = 0; i < cpu->n_steps; i++)
+            step_prepare(cpu, &plan, i, reference_only);
+    } else {
+        g_set_error(error, YONOS_ERROR, YONOS_ERROR_MEMORY,
+                    "No memory for a frame of this size (%" G_GSIZE_FORMAT " MiB needed); use smaller frames.",
+                    plan.arena_size * sizeof(float) >> 20);
+        cpu_free(&cpu->base);
+        cpu = NULL;
+    }
+    yonos_plan_clear(&plan);
+    return (YonosExecutor *)cpu;
+}

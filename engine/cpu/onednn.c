@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "cpu/cpu-override.h"
+
+#include <dnnl.h>
+
+/* The three convolutions by oneDNN 2.x. Activations stay NHWC, which its AVX2 and AVX-512 kernels take as they are;
+ * weights are reordered to the layout that a kernel asks for, only after they were written. */
+
+typedef enum { FORWARD, DATA, WEIGHTS } Direction;
+
+typedef struct {
+    Direction direction;
+    dnnl_engine_t engine;
+    dnnl_stream_t stream;
+    dnnl_primitive_desc_t desc;
+    dnnl_primitive_t conv, pack; /* pack: our [kh, kw, in, out] to the packed layout, or back for WEIGHTS */
+    dnnl_memory_t x, y, packed, plain, bias, residual;
+    float *sum; /* WEIGHTS: the plain gradient before it is added to the output */
+    guint64 packed_version;
+} Conv;
+
+static void conv_free(gpointer state)
+{
+    Conv *c = state;
+    dnnl_memory_t memories[] = {c->x, c->y, c->packed, c->plain, c->bias, c->residual};
+
+    for (guint i = 0; i < G_N_ELEMENTS(memories); i++)
+        if (memories[i])
+            dnnl_memory_destroy(memories[i]);
+    if (c->conv)
+        dnnl_primitive_destroy(c->conv);
+    if (c->pack)
+        dnnl_primitive_destroy(c->pack);
+    if (c->desc)
+        dnnl_primitive_desc_destroy(c->desc);
+    if (c->stream)
+        dnnl_stream_destroy(c->stream);
+    if (c->engine)
+        dnnl_engine_destroy(c->engine);
+    g_free(c->sum);
+    g_free(c);
+}
+
+static void describe(YonosShape s, dnnl_memory_desc_t *md)
+{
+    dnnl_dims_t dims = {s.n, s.c, s.h, s.w};
+
+    dnnl_memory_desc_init_by_tag(md, 4, dims, dnnl_f32, dnnl_nhwc);
+}
+
+/* y = act(conv + r): the residual is one more source, so that it may lie anywhere. */
+static dnnl_primitive_attr_t epilogue(const YonosNode *node, gboolean residual, const dnnl_memory_desc_t *y)
+{
+    dnnl_primitive_attr_t attr = NULL;
+    dnnl_post_ops_t ops = NULL;
+
+    dnnl_primitive_attr_create(&attr);
+    dnnl_post_ops_create(&ops);
+    if (residual)
+        dnnl_post_ops_append_binary(ops, dnnl_binary_add, y);
+    if (node->i[2] == YONOS_ACT_LEAKY)
+        dnnl_post_ops_append_eltwise(ops, 1, dnnl_eltwise_relu, node->f[0], 0);
+    dnnl_primitive_attr_set_post_ops(attr, ops);
+    dnnl_post_ops_destroy(ops);
+    return attr;
+}
+
+typedef struct {
+    YonosShape x, w, y;
+    gboolean bias, residual;
+} Shapes;
+
+static gboolean describe_conv(Conv *c, const YonosNode *node, const Shapes *s)
+{
+    dnnl_memory_desc_t x, y, w, b;
+    dnnl_dims_t wd = {s->w.c, s->w.w, s->w.n, s->w.h}, bd = {s->w.c};
+    dnnl_dims_t stride = {node->i[0], node->i[0]}, before = {node->i[1], node->i[1]};
+    /* what the strided window leaves over at the right and bottom is negative padding to oneDNN */
+    dnnl_dims_t after = {(s->y.h - 1) * node->i[0] + s->w.n - s->x.h - node->i[1],
+                         (s->y.w - 1) * node->i[0] + s->w.h - s->x.w - node->i[1]};
+    dnnl_convolution_desc_t forward, backward;
+    dnnl_primitive_desc_t hint = NULL;
+    dnnl_primitive_attr_t attr;
+    gboolean inference = c->direction == FORWARD;
+    int failed;
+
+    describe(s->x, &x);
+    describe(s->y, &y);
+    dnnl_memory_desc_init_by_tag(&w, 4, wd, dnnl_f32, dnnl_format_tag_any);
+    dnnl_memory_desc_init_by_tag(&b, 1, bd, dnnl_f32, dnnl_a);
+    failed = dnnl_convolution_forward_desc_init(&forward, inference ? dnnl_forward_inference : dnnl_forward_training,
+                                                dnnl_convolution_direct, &x, &w, s->bias ? &b : NULL, &y, stride,
+                                                before, after);
+    attr = inference ? epilogue(node, s->residual, &y) : NULL;
+    if (!failed)
+        failed = dnnl_primitive_desc_create(&hint, &forward, attr, c->engine, NULL);
+    if (attr)
+        dnnl_primitive_attr_destroy(attr);
+    if (failed || inference) {
+        c->desc = hint;
+        return !failed;
+    }
+    if (c->direction == DATA)
+        failed = dnnl_convolution_backward_data_desc_init(&backward, dnnl_convolution_direct, &x, &w, &y, stride,
+                                                          before, after);
+    else
+        failed = dnnl_convolution_backward_weights_desc_init(&backward, dnnl_convolution_direct, &x, &w, NULL, &y,
+                                                             stride, before, after);
+    if (!failed)
+        failed = dnnl_primitive_desc_create(&c->desc, &backward, NULL, c->engine, hint);
+    dnnl_primitive_desc_destroy(hint);
+    return !failed;
+}
+
+static gboolean make_packing(Conv *c, YonosShape w)
+{
+    dnnl_dims_t dims = {w.c, w.w, w.n, w.h};
+    dnnl_query_t which = c->direction == WEIGHTS ? dnnl_query_diff_weights_md : dnnl_query_weights_md;
+    const dnnl_memory_desc_t *packed = dnnl_primitive_desc_query_md(c->desc, which, 0);
+    dnnl_memory_desc_t plain;
+    dnnl_primitive_desc_t pd = NULL;
+    int failed;
+
+    dnnl_memory_desc_init_by_tag(&plain, 4, dims, dnnl_f32, dnnl_hwio);
+    failed = dnnl_memory_create(&c->packed, packed, c->engine, DNNL_MEMORY_ALLOCATE) ||
+             dnnl_memory_create(&c->plain, &plain, c->engine, DNNL_MEMORY_NONE);
+    if (c->direction == WEIGHTS)
+        failed = failed || dnnl_reorder_primitive_desc_create(&pd, packed, c->engine, &plain, c->engine, NULL);
+    else
+        failed = failed || dnnl_reorder_primitive_desc_create(&pd, &plain, c->engine, packed, c->engine, NULL);
+    failed = failed || dnnl_primitive_create(&c->pack, pd);
+    if (pd)
+        dnnl_primitive_desc_destroy(pd);
+    if (c->direction == WEIGHTS)
+        c->sum = g_new(float, yonos_shape_elements(w));
+    return !failed;
+}
+
+static gboolean make_memories(Conv *c, const Shapes *s)
+{
+    dnnl_memory_desc_t x, y, b;
+    dnnl_dims_t bd = {s->w.c};
+
+    describe(s->x, &x);
+    describe(s->y, &y);
+    dnnl_memory_desc_init_by_tag(&b, 1, bd, dnnl_f32, dnnl_a);
+    if (s->bias && dnnl_memory_create(&c->bias, &b, c->engine, DNNL_MEMORY_NONE))
+        return FALSE;
+    if (s->residual && dnnl_memory_create(&c->residual, &y, c->engine, DNNL_MEMORY_NONE))
+        return FALSE;
+    return !dnnl_memory_create(&c->x, &x, c->engine, DNNL_MEMORY_NONE) &&
+           !dnnl_memory_create(&c->y, &y, c->engine, DNNL_MEMORY_NONE);
+}
+
+static gpointer conv_prepare(const YonosNode *node, Direction direction, const Shapes *s)
+{
+    Conv *c = g_new0(Conv, 1);
+
+    c->direction = direction;
+    c->packed_version = G_MAXUINT64;
+    if (!dnnl_engine_create(&c->engine, dnnl_cpu, 0) && !dnnl_stream_create(&c->stream, c->engine, 0) &&
+        describe_conv(c, node, s) && !dnnl_primitive_create(&c->conv, c->desc) && make_packing(c, s->w) &&
+        make_memories(c, s))
+        return c;
+    conv_free(c);
+    return NULL;
+}
+
+static gpointer prepare_forward(const YonosGraph *g, const YonosNode *node)
+{
+    Shapes s = {yonos_graph_shape(g, node->in[0]), yonos_graph_shape(g, node->in[1]), yonos_graph_shape(g, node->out),
+                node->n_inputs > 2 && node->in[2] >= 0, node->n_inputs > 3 && node->in[3] >= 0};
+
+    return node->i[2] == YONOS_ACT_TANH ? NULL : conv_prepare(node, FORWARD, &s);
+}
+
+static gpointer prepare_data(const YonosGraph *g, const YonosNode *node)
+{
+    Shapes s = {yonos_graph_shape(g, node->out), yonos_graph_shape(g, node->in[1]), yonos_graph_shape(g, node->in[0]),
+                FALSE, FALSE};
+
+    return conv_prepare(node, DATA, &s);
+}
+
+static gpointer prepare_weights(const YonosGraph *g, const YonosNode *node)
+{
+    Shapes s = {yonos_graph_shape(g, node->in[0]), yonos_graph_shape(g, node->out), yonos_graph_shape(g, node->in[1]),
+                FALSE, FALSE};
+
+    return conv_prepare(node, WEIGHTS, &s);
+}
+
+static gboolean pack_weights(Conv *c, const float *w, guint64 version)
+{
+    dnnl_exec_arg_t args[] = {{DNNL_ARG_FROM, c->plain}, {DNNL_ARG_TO, c->packed}};
+
+    if (c->packed_version == version)
+        return TRUE;
+    c->packed_version = version;
+    dnnl_memory_set_data_handle(c->plain, (void *)w);
+    return !dnnl_primitive_execute(c->pack, c->stream, 2, args);
+}
+
+static gboolean run_forward(gpointer state, const YonosCall *call, guint64 version)
+{
+    Conv *c = state;
+    dnnl_exec_arg_t args[5] = {{DNNL_ARG_SRC, c->x}, {DNNL_ARG_WEIGHTS, c->packed}, {DNNL_ARG_DST, c->y}};
+    int n = 3;
+
+    dnnl_memory_set_data_handle(c->x, (void *)call->in[0]);
+    dnnl_memory_set_data_handle(c->y, call->out);
+    if (c->bias) {
+        dnnl_memory_set_data_handle(c->bias, (void *)call->in[2]);
+        args[n++] = (dnnl_exec_arg_t){DNNL_ARG_BIAS, c->bias};
+    }
+    if (c->residual) {
+        dnnl_memory_set_data_handle(c->residual, (void *)call->in[3]);
+        args[n++] = (dnnl_exec_arg_t){DNNL_ARG_ATTR_MULTIPLE_POST_OP(0) | DNNL_ARG_SRC_1, c->residual};
+    }
+    return pack_weights(c, call->in[1], version) && !dnnl_primitive_execute(c->conv, c->stream, n, args) &&
+           !dnnl_stream_wait(c->stream);
+}
+
+static gboolean run_data(gpointer state, const YonosCall *call, guint64 version)
+{
+    Conv *c = state;
+    dnnl_exec_arg_t args[] = {
+        {DNNL_ARG_DIFF_SRC, c->x}, {DNNL_ARG_WEIGHTS, c->packed}, {DNNL_ARG_DIFF_DST, c->y}};
+
+    dnnl_memory_set_data_handle(c->x, call->out);
+    dnnl_memory_set_data_handle(c->y, (void *)call->in[0]);
+    return pack_weights(c, call->in[1], version) && !dnnl_primitive_execute(c->conv, c->stream, 3, args) &&
+           !dnnl_stream_wait(c->stream);
+}
+
+static gboolean run_weights(gpointer state, const YonosCall *call, G_GNUC_UNUSED guint64 version)
+{
+    Conv *c = state;
+    dnnl_exec_arg_t args[] = {
+        {DNNL_ARG_SRC, c->x}, {DNNL_ARG_DIFF_WEIGHTS, c->packed}, {DNNL_ARG_DIFF_DST, c->y}};
+    dnnl_exec_arg_t unpack[] = {{DNNL_ARG_FROM, c->packed}, {DNNL_ARG_TO, c->plain}};
+    gsize n = yonos_shape_elements(call->out_shape);
+
+    dnnl_memory_set_data_handle(c->x, (void *)call->in[0]);
+    dnnl_memory_set_data_handle(c->y, (void *)call->in[1]);
+    dnnl_memory_set_data_handle(c->plain, c->sum);
+    if (dnnl_primitive_execute(c->conv, c->stream, 3, args) ||
+        dnnl_primitive_execute(c->pack, c->stream, 2, unpack) || dnnl_stream_wait(c->stream))
+        return FALSE;
+    for (gsize k = 0; k < n; k++)
+        call->out[k] += c->sum[k];
+    return TRUE;
+}
+
+static const YonosCpuOverride forward = {prepare_forward, run_forward, conv_free};
+static const YonosCpuOverride data = {prepare_data, run_data, conv_free};
+static const YonosCpuOverride weights = {prepare_weights, run_weights, conv_free};
+
+const YonosCpuOverride *yonos_cpu_override(int op)
+{
+    switch (op) {
+    case YONOS_OP_CONV:
+        return &forward;
+    case YONOS_OP_CONV_DATA:
+        return &data;
+    case YONOS_OP_CONV_WEIGHTS:
+        return &weights;
+    default:
+        return NULL;
+    }
+}

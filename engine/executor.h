@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "graph/graph.h"
+
+/* Runs a planned graph. Created when shapes are known; run() then allocates and compiles nothing.
+ * Thread-safety: one thread at a time; the graph must outlive the executor. */
+typedef struct YonosExecutor YonosExecutor;
+
+/* What an executor implements; called through the functions below, which check bounds. */
+typedef struct {
+    const char *name;
+    gboolean (*write)(YonosExecutor *ex, YonosBufferId buffer, gsize offset, const void *data, gsize n, GError **error);
+    gboolean (*read)(YonosExecutor *ex, YonosBufferId buffer, gsize offset, void *data, gsize n, GError **error);
+    gboolean (*run)(YonosExecutor *ex, GError **error);
+    void (*free)(YonosExecutor *ex);
+} YonosExecutorClass;
+
+struct YonosExecutor {
+    const YonosExecutorClass *class;
+    const YonosGraph *graph;
+};
+
+/* Copies n elements (floats, or bytes of a U8 buffer) in or out. A range outside the buffer is an error. Buffers are
+ * zero until written. */
+gboolean yonos_executor_write(YonosExecutor *ex, YonosBufferId buffer, gsize offset, const void *data, gsize n,
+                              GError **error);
+gboolean yonos_executor_read(YonosExecutor *ex, YonosBufferId buffer, gsize offset, void *data, gsize n,
+                             GError **error);
+gboolean yonos_executor_run(YonosExecutor *ex, GError **error);
+void yonos_executor_free(YonosExecutor *ex); /* NULL is fine */

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "graph/op.h"
+
+static const YonosOp *const table[YONOS_OP_COUNT] = {
+    [YONOS_OP_CONV] = &yonos_op_conv,
+    [YONOS_OP_CONV_DATA] = &yonos_op_conv_data,
+    [YONOS_OP_CONV_WEIGHTS] = &yonos_op_conv_weights,
+    [YONOS_OP_SUM_PIXELS] = &yonos_op_sum_pixels,
+    [YONOS_OP_ACT] = &yonos_op_act,
+    [YONOS_OP_ACT_GRAD] = &yonos_op_act_grad,
+    [YONOS_OP_ADD] = &yonos_op_add,
+    [YONOS_OP_CONCAT] = &yonos_op_concat,
+    [YONOS_OP_SLICE] = &yonos_op_slice,
+    [YONOS_OP_EMBED] = &yonos_op_embed,
+    [YONOS_OP_SHUFFLE] = &yonos_op_shuffle,
+    [YONOS_OP_UNSHUFFLE] = &yonos_op_unshuffle,
+    [YONOS_OP_NEAREST] = &yonos_op_nearest,
+    [YONOS_OP_SUM_BLOCKS] = &yonos_op_sum_blocks,
+    [YONOS_OP_GROUP_NORM] = &yonos_op_group_norm,
+    [YONOS_OP_L1] = &yonos_op_l1,
+    [YONOS_OP_L1_GRAD] = &yonos_op_l1_grad,
+    [YONOS_OP_MSE] = &yonos_op_mse,
+    [YONOS_OP_MSE_GRAD] = &yonos_op_mse_grad,
+};
+
+const YonosOp *yonos_op(int id)
+{
+    g_assert(id >= 0 && id < YONOS_OP_COUNT && table[id]);
+    return table[id];
+}

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "graph/graph.h"
+
+/* Where every arena tensor lies. Tensors whose lifetimes do not overlap share memory. */
+typedef struct {
+    gsize arena_size; /* elements */
+    gsize *offset;    /* by tensor id; elements; only arena tensors have one */
+    gsize unshared;   /* what the arena would be without sharing, for reports */
+} YonosPlan;
+
+/* `align` in elements, a power of two: 64 suits vector units, Vulkan wants its minStorageBufferOffsetAlignment.
+ * Never fails for a checked graph. Free with yonos_plan_clear. */
+void yonos_plan_make(YonosPlan *plan, const YonosGraph *graph, gsize align);
+void yonos_plan_clear(YonosPlan *plan);

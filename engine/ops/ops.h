@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "graph/op.h"
+
+/* Builders, one an op: what a network function calls. All return the output tensor, YONOS_NONE after a failure. */
+
+typedef struct {
+    int stride;              /* 0 means 1 */
+    int pad;                 /* zeros on every side */
+    YonosAct act;            /* applied last */
+    float slope;             /* of YONOS_ACT_LEAKY */
+    YonosTensorId residual;  /* added before the activation; 0 means none, since tensor 0 is always an input's */
+} YonosConvParams;
+
+/* y[n, oy, ox, o] = act(b[o] + r[n, oy, ox, o] + sum w[ky, kx, i, o] x[n, oy stride + ky - pad, ox stride + kx - pad, i])
+ * x {n, h, w, i}, w {kh, kw, i, o}, b {1, 1, 1, o} or none. */
+YonosTensorId yonos_conv(YonosGraph *g, YonosTensorId x, YonosTensorId w, YonosTensorId b, YonosConvParams params);
+YonosTensorId yonos_act(YonosGraph *g, YonosTensorId x, YonosAct act, float parameter);
+/* a + k b */
+YonosTensorId yonos_add(YonosGraph *g, YonosTensorId a, YonosTensorId b, float k);
+YonosTensorId yonos_concat(YonosGraph *g, YonosTensorId a, YonosTensorId b);
+YonosTensorId yonos_slice(YonosGraph *g, YonosTensorId x, int first, int count);
+YonosTensorId yonos_shuffle(YonosGraph *g, YonosTensorId x, int factor);
+YonosTensorId yonos_unshuffle(YonosGraph *g, YonosTensorId x, int factor);
+YonosTensorId yonos_nearest(YonosGraph *g, YonosTensorId x, int factor);
+YonosTensorId yonos_group_norm(YonosGraph *g, YonosTensorId x, YonosTensorId scale, YonosTensorId offset, int groups,
+                               float epsilon);
+YonosTensorId yonos_l1(YonosGraph *g, YonosTensorId a, YonosTensorId b);
+YonosTensorId yonos_mse(YonosGraph *g, YonosTensorId a, YonosTensorId b, YonosTensorId weights);
+
+/* One append with the usual operands; -1 marks an absent one. */
+YonosTensorId yonos_append(YonosGraph *g, YonosOpId op, int n, const YonosTensorId *in, YonosTensorId out,
+                           const int *attributes, int n_attributes, float f0, float f1);
