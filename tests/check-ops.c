@@ -5,6 +5,7 @@
 #include "graph/gradient.h"
 #include "graph/op.h"
 #include "ops/ops.h"
+#include "golden/pillow-bicubic.h"
 
 #include <math.h>
 
@@ -86,9 +87,20 @@ typedef struct {
     gboolean trained;
 } Case;
 
+static YonosTensorId build_resize(YonosGraph *g, YonosTensorId x, int variant)
+{
+    static const int factors[][2] = {{2, 1}, {4, 1}, {1, 2}, {1, 4}, {7, 3}};
+    YonosShape s = yonos_graph_shape(g, x);
+    int up = factors[variant % 5][0], down = factors[variant % 5][1];
+
+    if (variant >= 5)
+        return yonos_extent(g, x, MAX(1, s.h + up - down), MAX(1, s.w + down - up));
+    return yonos_resize(g, x, MAX(1, s.h * up / down), MAX(1, s.w * up / down));
+}
+
 static const Case cases[] = {
     {"conv", build_conv, 64, TRUE},     {"act", build_act, 2, TRUE},          {"add", build_add, 3, TRUE},
-    {"layout", build_layout, 7, TRUE},  {"group-norm", build_norm, 2, FALSE},
+    {"layout", build_layout, 7, TRUE},  {"group-norm", build_norm, 2, FALSE}, {"resize", build_resize, 10, FALSE},
 };
 
 static const YonosShape shapes[] = {{1, 7, 5, 6}, {2, 9, 12, 17}, {1, 3, 3, 4}, {1, 1, 1, 8}};
@@ -330,6 +342,38 @@ static void test_plan_shares_memory(void)
     yonos_graph_free(g);
 }
 
+static void check_pillow(int height, int width, const float *expected)
+{
+    YonosGraph *g = yonos_graph_new();
+    YonosTensorId x = yonos_graph_input(g, "x", YONOS_F32, (YonosShape){1, 16, 24, 1});
+    YonosTensorId y = yonos_graph_input(g, "y", YONOS_F32, (YonosShape){1, height, width, 1});
+    YonosExecutor *ex;
+    float picture[16 * 24], *got;
+    int step = MAX(1, height * width / 60);
+
+    yonos_append(g, YONOS_OP_RESIZE, 1, &x, y, (int[]){height, width}, 2, 0, 0);
+    ex = yonos_cpu_executor_new(g, TRUE, NULL);
+    for (int k = 0; k < 16 * 24; k++)
+        picture[k] = (float)(k * 37 % 101) / 100;
+    write_buffer(ex, yonos_graph_find_buffer(g, "x"), picture);
+    run(ex);
+    got = read_tensor(ex, y);
+    for (int k = 0; k * step < height * width; k++)
+        g_assert_cmpfloat_with_epsilon(got[k * step], expected[k], 1e-6);
+    g_free(got);
+    yonos_executor_free(ex);
+    yonos_graph_free(g);
+}
+
+static void test_pillow(void)
+{
+    check_pillow(8, 12, pillow_12x8);
+    check_pillow(4, 6, pillow_6x4);
+    check_pillow(2, 3, pillow_3x2);
+    check_pillow(32, 48, pillow_48x32);
+    check_pillow(5, 31, pillow_31x5);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -344,6 +388,7 @@ int main(int argc, char **argv)
         g_test_add_data_func(path, &cases[k], test_gradient);
         g_free(path);
     }
+    g_test_add_func("/ops/pillow-bicubic", test_pillow);
     g_test_add_func("/graph/misuse", test_misuse);
     g_test_add_func("/graph/plan", test_plan_shares_memory);
     return g_test_run();

@@ -14,3 +14,7 @@ typedef struct {
 
 /* The override of an op, or NULL. */
 const YonosCpuOverride *yonos_cpu_override(int op);
+
+/* The rows, by file. */
+extern const YonosCpuOverride yonos_onednn_conv, yonos_onednn_conv_data, yonos_onednn_conv_weights;
+extern const YonosCpuOverride yonos_cpu_resize;

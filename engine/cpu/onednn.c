@@ -252,20 +252,6 @@ static gboolean run_weights(gpointer state, const YonosCall *call, G_GNUC_UNUSED
     return TRUE;
 }
 
-static const YonosCpuOverride forward = {prepare_forward, run_forward, conv_free};
-static const YonosCpuOverride data = {prepare_data, run_data, conv_free};
-static const YonosCpuOverride weights = {prepare_weights, run_weights, conv_free};
-
-const YonosCpuOverride *yonos_cpu_override(int op)
-{
-    switch (op) {
-    case YONOS_OP_CONV:
-        return &forward;
-    case YONOS_OP_CONV_DATA:
-        return &data;
-    case YONOS_OP_CONV_WEIGHTS:
-        return &weights;
-    default:
-        return NULL;
-    }
-}
+const YonosCpuOverride yonos_onednn_conv = {prepare_forward, run_forward, conv_free};
+const YonosCpuOverride yonos_onednn_conv_data = {prepare_data, run_data, conv_free};
+const YonosCpuOverride yonos_onednn_conv_weights = {prepare_weights, run_weights, conv_free};

@@ -22,6 +22,8 @@ typedef enum {
     YONOS_OP_NEAREST,      /* nearest enlargement by i[0] */
     YONOS_OP_SUM_BLOCKS,   /* its gradient: sums of i[0] x i[0] blocks */
     YONOS_OP_GROUP_NORM,   /* i[0] groups, f[0] epsilon; in: x, scale, offset */
+    YONOS_OP_RESIZE,       /* Pillow's bicubic to i[0] x i[1] (height, width); no gradient: pictures are data */
+    YONOS_OP_EXTENT,       /* crop or repeat the edge to i[0] x i[1]; no gradient, as above */
     YONOS_OP_L1,           /* loss: mean |a - b| to a scalar; in: a, b */
     YONOS_OP_L1_GRAD,      /* in: dloss, a, b */
     YONOS_OP_MSE,          /* loss: mean of w[n] (a - b)^2; in: a, b, w {n, 1, 1, 1} */
@@ -63,4 +65,5 @@ extern const YonosOp yonos_op_conv, yonos_op_conv_data, yonos_op_conv_weights, y
 extern const YonosOp yonos_op_act, yonos_op_act_grad, yonos_op_add;
 extern const YonosOp yonos_op_concat, yonos_op_slice, yonos_op_embed, yonos_op_shuffle, yonos_op_unshuffle;
 extern const YonosOp yonos_op_nearest, yonos_op_sum_blocks, yonos_op_group_norm;
+extern const YonosOp yonos_op_resize, yonos_op_extent;
 extern const YonosOp yonos_op_l1, yonos_op_l1_grad, yonos_op_mse, yonos_op_mse_grad;

@@ -26,9 +26,16 @@ YonosTensorId yonos_unshuffle(YonosGraph *g, YonosTensorId x, int factor);
 YonosTensorId yonos_nearest(YonosGraph *g, YonosTensorId x, int factor);
 YonosTensorId yonos_group_norm(YonosGraph *g, YonosTensorId x, YonosTensorId scale, YonosTensorId offset, int groups,
                                float epsilon);
+YonosTensorId yonos_resize(YonosGraph *g, YonosTensorId x, int height, int width);
+YonosTensorId yonos_extent(YonosGraph *g, YonosTensorId x, int height, int width);
 YonosTensorId yonos_l1(YonosGraph *g, YonosTensorId a, YonosTensorId b);
 YonosTensorId yonos_mse(YonosGraph *g, YonosTensorId a, YonosTensorId b, YonosTensorId weights);
 
 /* One append with the usual operands; -1 marks an absent one. */
 YonosTensorId yonos_append(YonosGraph *g, YonosOpId op, int n, const YonosTensorId *in, YonosTensorId out,
                            const int *attributes, int n_attributes, float f0, float f1);
+
+/* The bicubic window of output sample `at` when `in` samples become `out`: fills yonos_bicubic_taps(in, out) weights,
+ * zeros after the last, and returns the first input sample. Weights add up to 1. */
+int yonos_bicubic_window(int in, int out, int at, double *weights);
+int yonos_bicubic_taps(int in, int out);

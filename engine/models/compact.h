@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "graph/graph.h"
+
+/* The compact one-step latent-diffusion upscaler: one readable function a part. Pictures are R'G'B' in 0..1, NHWC.
+ * H x W is the size of the large picture, N the scale, C the latent channels; the latent grid is H/8 x W/8. */
+
+#define YONOS_COMPACT_LATENT 16
+#define YONOS_COMPACT_GRID 16 /* H and W must be multiples: 8 for the latent grid, 2 for the student's lower level */
+
+typedef struct {
+    int encoder;  /* channels of the LR encoder at the latent grid */
+    int student;  /* channels of the student, at both levels */
+    int trunk;    /* channels of the decoder at H/4 */
+    int blocks;   /* residual blocks of the decoder at H/4 */
+} YonosCompactTier;
+
+/* The tier of that name ("fast"), or NULL. */
+const YonosCompactTier *yonos_compact_tier(const char *name);
+
+/* x_h {n, H, W, 3} -> mean and log-variance of z_h, {n, H/8, W/8, 2 C}. Training only. */
+YonosTensorId yonos_compact_hr_encoder(YonosGraph *g, YonosTensorId x_h);
+
+/* x_l {n, H/N, W/N, 3} -> z_l {n, H/8, W/8, C}: pixel-unshuffle by 8/N, then convolutions at the latent grid. */
+YonosTensorId yonos_compact_lr_encoder(YonosGraph *g, const YonosCompactTier *tier, YonosTensorId x_l, int scale);
+
+/* z_t, z_l {n, H/8, W/8, C} -> z^, the prediction of z_h. `time` {n, 1, 1, 64} is the embedding of lambda_t in
+ * training; YONOS_NONE at run time, where t = T is folded into the biases by the exporter. */
+YonosTensorId yonos_compact_student(YonosGraph *g, const YonosCompactTier *tier, YonosTensorId z_t, YonosTensorId z_l,
+                                    YonosTensorId time);
+
+/* z^ and, unless YONOS_NONE, x_l -> the residual over the bicubic base before its pixel-shuffle by 4,
+ * {n, H/4, W/4, 48}. The trunk is at H/4 for every scale, so that one D0 starts all of them. */
+YonosTensorId yonos_compact_decoder(YonosGraph *g, const YonosCompactTier *tier, YonosTensorId z, YonosTensorId x_l,
+                                    int scale);
+
+/* The whole at run time: x_l {1, h, w, 3} of any size and the noise field {1, H'/8, W'/8, C} of its padded size
+ * (yonos_compact_padded) -> y {1, N h, N w, 3} = bicubic(x_l) + residual, not clipped. */
+YonosTensorId yonos_compact_upscale(YonosGraph *g, const YonosCompactTier *tier, YonosTensorId x_l,
+                                    YonosTensorId noise, int scale);
+
+/* The next LR side whose large side is a multiple of YONOS_COMPACT_GRID. */
+int yonos_compact_padded(int side, int scale);

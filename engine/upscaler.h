@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "frame.h"
+
+/* The engine's front door: a model, a device, a frame format in and out; then frames. */
+typedef struct YonosUpscaler YonosUpscaler;
+
+typedef struct {
+    const char *model;     /* path of a .safetensors model, not NULL */
+    const char *device;    /* "auto" (a real GPU, else the CPU), "cpu", an index, or part of a device name */
+    int scale;             /* 2, 4 or 8; the model must be of this scale */
+    guint64 seed;          /* of the noise field, fixed for the stream */
+    YonosFrameFormat in;   /* of the small frame */
+    YonosFrameFormat out;  /* width and height are scale times those of `in` */
+} YonosUpscalerParams;
+
+/* Loads, checks, plans; nothing is allocated per frame afterwards. NULL with an error whose message is one sentence
+ * for the user. Not thread-safe: one thread at a time. */
+YonosUpscaler *yonos_upscaler_new(const YonosUpscalerParams *params, GError **error);
+void yonos_upscaler_free(YonosUpscaler *up); /* NULL is fine */
+
+/* One frame. Planes and strides as the caller has them. On failure `out` is undefined and the upscaler may be
+ * freed or tried again. */
+gboolean yonos_upscaler_run(YonosUpscaler *up, const YonosFrame *in, const YonosFrame *out, GError **error);
+
+/* Name of the device that runs it: "CPU" or the Vulkan device's name. Lives as long as `up`. */
+const char *yonos_upscaler_device(const YonosUpscaler *up);
