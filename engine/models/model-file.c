@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "models/model-file.h"
+#include "base/error.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+void yonos_model_file_clear(YonosModelFile *model)
+{
+    yonos_safetensors_free(model->file);
+    g_free(model->path);
+    memset(model, 0, sizeof *model);
+}
+
+static gboolean metadata_is(const YonosModelFile *model, const char *key, const char *value)
+{
+    return g_strcmp0(yonos_safetensors_metadata(model->file, key), value) == 0;
+}
+
+gboolean yonos_model_file_open(YonosModelFile *model, const char *path, int scale, GError **error)
+{
+    const char *text;
+
+    *model = (YonosModelFile){yonos_safetensors_open(path, error), NULL, NULL, 0};
+    if (!model->file)
+        return FALSE;
+    model->path = g_strdup(path);
+    text = yonos_safetensors_metadata(model->file, "scale");
+    model->scale = text ? atoi(text) : 0;
+    model->tier = yonos_safetensors_metadata(model->file, "tier");
+    if (!metadata_is(model, "format", YONOS_MODEL_FORMAT) || !metadata_is(model, "architecture", "compact"))
+        g_set_error(error, YONOS_ERROR, YONOS_ERROR_MODEL,
+                    "%s is no model of this version's format (%s, architecture compact); take one made by this "
+                    "version's yonos-train.", path, YONOS_MODEL_FORMAT);
+    else if (!model->tier || (model->scale != 2 && model->scale != 4 && model->scale != 8))
+        g_set_error(error, YONOS_ERROR, YONOS_ERROR_MODEL, "%s does not say its tier and scale.", path);
+    else if (scale && scale != model->scale)
+        g_set_error(error, YONOS_ERROR, YONOS_ERROR_MODEL,
+                    "%s is a model for x%d, but x%d is wanted; set another model or another size.", path,
+                    model->scale, scale);
+    else
+        return TRUE;
+    yonos_model_file_clear(model);
+    return FALSE;
+}
+
+/* File order is [out, in, kh, kw], ours [kh, kw, in, out]. */
+static void transpose(float *ours, float *file, YonosShape s, gboolean to_file)
+{
+    gsize k = 0;
+
+    for (int o = 0; o < s.c; o++)
+        for (int i = 0; i < s.w; i++)
+            for (int y = 0; y < s.n; y++)
+                for (int x = 0; x < s.h; x++, k++) {
+                    gsize at = (((gsize)y * s.h + x) * s.w + i) * s.c + o;
+                    if (to_file)
+                        file[k] = ours[at];
+                    else
+                        ours[at] = file[k];
+                }
+}
+
+static guint file_shape(const char *name, YonosShape s, gint64 dims[8])
+{
+    if (!g_str_has_suffix(name, ".weight")) {
+        dims[0] = s.c;
+        return 1;
+    }
+    dims[0] = s.c;
+    dims[1] = s.w;
+    dims[2] = s.n;
+    dims[3] = s.h;
+    return 4;
+}
+
+static gboolean load_one(const YonosModelFile *model, YonosExecutor *ex, const YonosParam *param, GError **error)
+{
+    const YonosTensor *t = yonos_graph_at(ex->graph, param->tensor);
+    gint64 want[8], have[8];
+    guint n_want = file_shape(param->name, t->shape, want), n_have;
+    gsize n = yonos_shape_elements(t->shape);
+    float *file, *ours;
+    gboolean ok;
+
+    if (!yonos_safetensors_shape(model->file, param->name, &n_have, have)) {
+        g_set_error(error, YONOS_ERROR, YONOS_ERROR_MODEL, "%s lacks the tensor '%s'.", model->path, param->name);
+        return FALSE;
+    }
+    if (n_want != n_have || memcmp(want, have, n_want * sizeof *want)) {
+        g_set_error(error, YONOS_ERROR, YONOS_ERROR_MODEL, "%s: tensor '%s' has another shape than the network's.",
+                    model->path, param->name);
+        return FALSE;
+    }
+    file = g_new(float, n);
+    ours = g_new(float, n);
+    ok = yonos_safetensors_read_f32(model->file, param->name, file, n, error);
+    if (ok && n_want == 4)
+        transpose(ours, file, t->shape, FALSE);
+    ok = ok && yonos_executor_write(ex, t->buffer, t->offset, n_want == 4 ? ours : file, n, error);
+    g_free(file);
+    g_free(ours);
+    return ok;
+}
+
+gboolean yonos_model_file_load(const YonosModelFile *model, YonosExecutor *ex, GError **error)
+{
+    GHashTable *known = g_hash_table_new(g_str_hash, g_str_equal);
+    gboolean ok = TRUE;
+
+    for (guint i = 0; ok && i < ex->graph->params->len; i++) {
+        const YonosParam *param = &g_array_index(ex->graph->params, YonosParam, i);
+        g_hash_table_add(known, param->name);
+        ok = load_one(model, ex, param, error);
+    }
+    for (guint i = 0; ok && i < yonos_safetensors_count(model->file); i++)
+        if (!g_hash_table_contains(known, yonos_safetensors_name(model->file, i))) {
+            g_set_error(error, YONOS_ERROR, YONOS_ERROR_MODEL, "%s holds a tensor '%s' that the network does not have.",
+                        model->path, yonos_safetensors_name(model->file, i));
+            ok = FALSE;
+        }
+    g_hash_table_unref(known);
+    return ok;
+}
+
+gboolean yonos_model_file_write(const char *path, const YonosGraph *graph, const float *values, YonosStDtype dtype,
+                                const char *only, GHashTable *metadata, GError **error)
+{
+    GArray *tensors = g_array_new(FALSE, TRUE, sizeof(YonosStTensor));
+    GPtrArray *data = g_ptr_array_new_with_free_func(g_free);
+    gboolean ok;
+
+    for (guint i = 0; i < graph->params->len; i++) {
+        const YonosParam *param = &g_array_index(graph->params, YonosParam, i);
+        const YonosTensor *t = yonos_graph_at(graph, param->tensor);
+        YonosStTensor st = {.name = param->name};
+        float *file;
+        if (only && !g_str_has_prefix(param->name, only))
+            continue;
+        file = g_new(float, yonos_shape_elements(t->shape));
+        st.n_dims = file_shape(param->name, t->shape, st.dims);
+        if (st.n_dims == 4)
+            transpose((float *)values + t->offset, file, t->shape, TRUE);
+        else
+            memcpy(file, values + t->offset, yonos_shape_elements(t->shape) * sizeof *file);
+        st.data = file;
+        g_ptr_array_add(data, file);
+        g_array_append_val(tensors, st);
+    }
+    ok = yonos_safetensors_write(path, dtype, (const YonosStTensor *)tensors->data, tensors->len, metadata, error);
+    g_array_unref(tensors);
+    g_ptr_array_unref(data);
+    return ok;
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "executor.h"
+#include "weights/safetensors.h"
+
+/* Model files of the compact network: safetensors with the metadata keys
+ * format = "gst-yonos-1", architecture = "compact", tier, scale; further keys are the card's. */
+
+#define YONOS_MODEL_FORMAT "gst-yonos-1"
+
+typedef struct {
+    YonosSafetensors *file;
+    char *path;
+    const char *tier; /* lives as long as `file` */
+    int scale;
+} YonosModelFile;
+
+/* Opens and checks the metadata. `scale` 0 takes any. FALSE with a sentence that names the path. */
+gboolean yonos_model_file_open(YonosModelFile *model, const char *path, int scale, GError **error);
+void yonos_model_file_clear(YonosModelFile *model);
+
+/* Fills every parameter of the executor's graph. Names and shapes must agree both ways: a missing, surplus or
+ * misshapen tensor is an error, and so are NaN and infinity. */
+gboolean yonos_model_file_load(const YonosModelFile *model, YonosExecutor *ex, GError **error);
+
+/* Writes the parameters held in `values` (laid out as graph->param_buffer) with the given metadata (char * -> char *).
+ * `only`, unless NULL, is the prefix that names must have. */
+gboolean yonos_model_file_write(const char *path, const YonosGraph *graph, const float *values, YonosStDtype dtype,
+                                const char *only, GHashTable *metadata, GError **error);
