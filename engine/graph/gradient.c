@@ -49,7 +49,11 @@ static void mark_wanted(const YonosGraph *graph, Gradients *g, guint n_nodes, Yo
 {
     for (guint t = 0; t < g->n_tensors; t++) {
         g->of[t] = YONOS_NONE;
-        g->wanted[t] = by >= 0 ? (int)t == by : yonos_graph_at(graph, t)->buffer == graph->param_buffer;
+        g->wanted[t] = (int)t == by;
+    }
+    for (guint i = 0; by < 0 && i < graph->params->len; i++) {
+        const YonosParam *param = &g_array_index(graph->params, YonosParam, i);
+        g->wanted[param->tensor] = !param->frozen;
     }
     for (guint i = 0; i < n_nodes; i++) {
         const YonosNode *node = &g_array_index(graph->nodes, YonosNode, i);

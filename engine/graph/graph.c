@@ -135,7 +135,7 @@ YonosTensorId yonos_graph_input(YonosGraph *graph, const char *name, YonosDtype 
     return tensor_add(graph, (YonosTensor){shape, dtype, buffer, 0});
 }
 
-YonosTensorId yonos_graph_param(YonosGraph *graph, const char *name, YonosShape shape)
+static YonosTensorId param_add(YonosGraph *graph, const char *name, YonosShape shape)
 {
     YonosBuffer *buffer = &g_array_index(graph->buffers, YonosBuffer, graph->param_buffer);
     YonosParam param;
@@ -154,8 +154,18 @@ YonosTensorId yonos_graph_param(YonosGraph *graph, const char *name, YonosShape 
     buffer->size += (yonos_shape_elements(shape) + YONOS_PARAM_ALIGN - 1) / YONOS_PARAM_ALIGN * YONOS_PARAM_ALIGN;
     param.tensor = yonos_graph_view(graph, graph->param_buffer, offset, shape);
     param.name = g_strdup(name);
+    param.frozen = graph->freeze;
     g_array_append_val(graph->params, param);
     return param.tensor;
+}
+
+YonosTensorId yonos_graph_param(YonosGraph *graph, const char *name, YonosShape shape)
+{
+    char *full = g_strconcat(graph->scope ? graph->scope : "", name, NULL);
+    YonosTensorId tensor = param_add(graph, full, shape);
+
+    g_free(full);
+    return tensor;
 }
 
 YonosTensorId yonos_graph_append(YonosGraph *graph, YonosNode node)

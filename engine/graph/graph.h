@@ -52,8 +52,9 @@ typedef struct {
  * [kh, kw, in, out] are held as shape {n = kh, h = kw, w = in, c = out}; vectors as {1, 1, 1, c}. */
 #define YONOS_PARAM_ALIGN 64
 typedef struct {
-    char *name; /* as in the model file, owned */
+    char *name; /* as in the model file, with the scope in front; owned */
     YonosTensorId tensor;
+    gboolean frozen; /* gets no gradient */
 } YonosParam;
 
 typedef struct {
@@ -62,6 +63,8 @@ typedef struct {
     GArray *nodes;   /* YonosNode */
     GArray *params;  /* YonosParam */
     YonosBufferId param_buffer;
+    const char *scope; /* put in front of the names of new parameters; NULL: nothing. Not owned */
+    gboolean freeze;   /* new parameters are frozen */
     GError *error; /* the first failure of a build; every later call is then a no-op that returns YONOS_NONE */
 } YonosGraph;
 

@@ -78,7 +78,7 @@ YonosTensorId yonos_compact_hr_encoder(YonosGraph *g, YonosTensorId x_h)
     h = block(g, "hr_encoder.block0", h, YONOS_NONE);
     h = conv(g, "hr_encoder.down1", h, 64, (Conv){.stride = 2});      /* {n, H/8, W/8, 64} */
     h = block(g, "hr_encoder.block1", h, YONOS_NONE);
-    return conv(g, "hr_encoder.out", h, 2 * C, (Conv){.linear = TRUE}); /* {n, H/8, W/8, 2 C} */
+    return conv(g, "hr_encoder.out", h, C, (Conv){.linear = TRUE});   /* {n, H/8, W/8, C} */
 }
 
 YonosTensorId yonos_compact_lr_encoder(YonosGraph *g, const YonosCompactTier *tier, YonosTensorId x_l, int scale)

@@ -19,7 +19,8 @@ typedef struct {
 /* The tier of that name ("fast"), or NULL. */
 const YonosCompactTier *yonos_compact_tier(const char *name);
 
-/* x_h {n, H, W, 3} -> mean and log-variance of z_h, {n, H/8, W/8, 2 C}. Training only. */
+/* x_h {n, H, W, 3} -> the mean of z_h, {n, H/8, W/8, C}. Training only. The posterior's variance is a constant of the
+ * trainer, so its KL divergence from the unit normal is half the mean's square, and a constant. */
 YonosTensorId yonos_compact_hr_encoder(YonosGraph *g, YonosTensorId x_h);
 
 /* x_l {n, H/N, W/N, 3} -> z_l {n, H/8, W/8, C}: pixel-unshuffle by 8/N, then convolutions at the latent grid. */

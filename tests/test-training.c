@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Training works: the compact network at x4 overfits one crop far past bicubic, within seconds. */
+#include "base/random.h"
+#include "cpu/cpu-executor.h"
+#include "graph/gradient.h"
+#include "models/compact.h"
+#include "ops/ops.h"
+#include "optimizer.h"
+
+#include <math.h>
+
+#define SIDE 64
+#define SEED 11
+
+/* Strokes and edges that bicubic loses. */
+static void draw(float *rgb)
+{
+    for (int y = 0; y < SIDE; y++)
+        for (int x = 0; x < SIDE; x++)
+            for (int c = 0; c < 3; c++)
+                rgb[(y * SIDE + x) * 3 + c] =
+                    0.5f + 0.25f * sinf(x * 0.9f + c) * cosf(y * 0.4f) + ((x + 2 * y) % 23 < 3 ? 0.2f : 0);
+}
+
+static void test_overfits_one_crop(void)
+{
+    YonosGraph *g = yonos_graph_new();
+    YonosTensorId x_h = yonos_graph_input(g, "x_h", YONOS_F32, (YonosShape){1, SIDE, SIDE, 3});
+    YonosTensorId noise = yonos_graph_input(g, "noise", YONOS_F32, (YonosShape){1, SIDE / 8, SIDE / 8, 16});
+    YonosTensorId one = yonos_graph_input(g, "dloss", YONOS_F32, (YonosShape){1, 1, 1, 1});
+    YonosTensorId out = yonos_graph_input(g, "loss", YONOS_F32, (YonosShape){1, 1, 1, 1});
+    YonosTensorId x_l = yonos_resize(g, x_h, SIDE / 4, SIDE / 4);
+    YonosTensorId y = yonos_compact_upscale(g, yonos_compact_tier("fast"), x_l, noise, 4);
+    YonosTensorId loss = yonos_l1(g, y, x_h), base = yonos_l1(g, yonos_resize(g, x_l, SIDE, SIDE), x_h);
+    YonosTensorId base_out = yonos_graph_input(g, "base_loss", YONOS_F32, (YonosShape){1, 1, 1, 1});
+    YonosBufferId gradients;
+    YonosExecutor *ex;
+    YonosOptimizer *o;
+    YonosOptimizerParams p = {.rate = 2e-3, .decay = 0, .clip = 1, .average = 0.99};
+    float picture[SIDE * SIDE * 3], field[SIDE / 8 * SIDE / 8 * 16], value = 1, bicubic;
+    double norm;
+    GError *error = NULL;
+
+    yonos_append(g, YONOS_OP_ACT, 1, &loss, out, (int[]){YONOS_ACT_LEAKY}, 1, 1, 0);
+    yonos_append(g, YONOS_OP_ACT, 1, &base, base_out, (int[]){YONOS_ACT_LEAKY}, 1, 1, 0);
+    gradients = yonos_graph_differentiate(g, loss, one);
+    yonos_graph_check(g, &error);
+    g_assert_no_error(error);
+    ex = yonos_cpu_executor_new(g, FALSE, NULL);
+    o = yonos_optimizer_new(g, gradients, SEED);
+    draw(picture);
+    yonos_random_field(field, SEED, SIDE / 8, SIDE / 8, 16);
+    yonos_executor_write(ex, yonos_graph_find_buffer(g, "x_h"), 0, picture, G_N_ELEMENTS(picture), NULL);
+    yonos_executor_write(ex, yonos_graph_find_buffer(g, "noise"), 0, field, G_N_ELEMENTS(field), NULL);
+    yonos_executor_write(ex, yonos_graph_find_buffer(g, "dloss"), 0, &value, 1, NULL);
+    for (int step = 0; step < 300; step++) {
+        g_assert_true(yonos_optimizer_upload(o, ex, &error));
+        g_assert_true(yonos_executor_run(ex, &error));
+        yonos_executor_read(ex, yonos_graph_find_buffer(g, "loss"), 0, &value, 1, NULL);
+        g_assert_true(yonos_optimizer_step(o, ex, &p, &norm, &error));
+    }
+    yonos_executor_read(ex, yonos_graph_find_buffer(g, "base_loss"), 0, &bicubic, 1, NULL);
+    g_test_message("L1 of bicubic %g, after 300 steps %g", bicubic, value);
+    g_assert_cmpfloat(bicubic, >, 0.02);
+    g_assert_cmpfloat(value, <, 0.3 * bicubic);
+    yonos_optimizer_free(o);
+    yonos_executor_free(ex);
+    yonos_graph_free(g);
+}
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    g_test_add_func("/training/overfits-one-crop", test_overfits_one_crop);
+    return g_test_run();
+}
