@@ -105,7 +105,7 @@ static void yuv_row_to_rgb(const YonosFrameFormat *f, const Matrix *m, const gui
 {
     const int columns = (f->width + 1) / 2;
     const float scale = 0.25f / m->c_range, y_scale = 1 / m->y_range, y_base = -m->y_offset / m->y_range;
-    /* Weights of the sample itself in the even and in the odd luma column; its left and right neighbour have the rest */
+    /* The sample's weight in its even and its odd luma column; its left and its right neighbour have the rest. */
     const float even = f->chroma_left ? 1 : 0.75f, odd = f->chroma_left ? 0.5f : 0.75f;
     ChromaPair here = mix_rows(near, far, 0, scale), left = here;
     for (int k = 0; k < columns; k++) {
@@ -163,7 +163,7 @@ static void rgb_rows_to_chroma(const YonosFrameFormat *f, const Matrix *m, const
     for (int k = 0; k < columns; k++) {
         ChromaPair even = column_chroma(m, row0, row1, 2 * k);
         ChromaPair odd = 2 * k < last ? column_chroma(m, row0, row1, 2 * k + 1) : even;
-        ChromaPair c = f->chroma_left ? mix(mix(before, 0.5f, odd, 0.5f), 0.5f, even, 0.5f) : mix(even, 0.5f, odd, 0.5f);
+        ChromaPair side = f->chroma_left ? mix(before, 0.5f, odd, 0.5f) : odd, c = mix(even, 0.5f, side, 0.5f);
         dst->cb[k * dst->step] = to_code(c.cb + 128);
         dst->cr[k * dst->step] = to_code(c.cr + 128);
         before = odd;

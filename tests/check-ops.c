@@ -5,6 +5,9 @@
 #include "graph/gradient.h"
 #include "graph/op.h"
 #include "ops/ops.h"
+#ifdef HAVE_VULKAN
+#include "vulkan/vulkan-executor.h"
+#endif
 #include "golden/pillow-bicubic.h"
 
 #include <math.h>
@@ -192,7 +195,8 @@ static void fill_buffers(YonosExecutor *a, YonosExecutor *b, GRand *rand, Fill f
     }
 }
 
-static void compare_all(const Case *c, int variant, int s, Fill fill, YonosExecutor *a, YonosExecutor *b)
+static void compare_all(const Case *c, int variant, int s, Fill fill, YonosExecutor *a, YonosExecutor *b,
+                        double tolerance)
 {
     for (guint i = 0; i < a->graph->buffers->len; i++) {
         const YonosBuffer *buffer = &g_array_index(a->graph->buffers, YonosBuffer, i);
@@ -205,8 +209,7 @@ static void compare_all(const Case *c, int variant, int s, Fill fill, YonosExecu
             worst = MAX(worst, isnan(x[k]) || isnan(y[k]) ? INFINITY : fabs((double)x[k] - y[k]));
             top = MAX(top, fabs(x[k]));
         }
-        /* 2e-5 of the largest value: rounding of sums of up to some hundred products in another order */
-        if (worst > 2e-5 * top)
+        if (worst > tolerance * top)
             g_error("%s variant %d shape %d fill %d seed %d: buffer '%s' differs by %g of %g", c->name, variant, s,
                     fill, SEED, buffer->name, worst, top);
         g_free(x);
@@ -214,27 +217,80 @@ static void compare_all(const Case *c, int variant, int s, Fill fill, YonosExecu
     }
 }
 
-static void test_against_reference(gconstpointer data)
+typedef YonosExecutor *(*Make)(const YonosGraph *g);
+
+static YonosExecutor *make_fast(const YonosGraph *g)
 {
-    const Case *c = data;
+    return yonos_cpu_executor_new(g, FALSE, NULL);
+}
+
+static void against_reference(const Case *c, Make make, Fill fills, double tolerance)
+{
     GRand *rand = g_rand_new_with_seed(SEED);
 
     for (int variant = 0; variant < c->variants; variant++)
         for (guint s = 0; s < G_N_ELEMENTS(shapes); s++)
-            for (Fill fill = 0; fill < FILL_COUNT; fill++) {
+            for (Fill fill = 0; fill < fills; fill++) {
                 YonosGraph *g = graph_of(c, variant, shapes[s]);
-                YonosExecutor *truth = yonos_cpu_executor_new(g, TRUE, NULL);
-                YonosExecutor *fast = yonos_cpu_executor_new(g, FALSE, NULL);
-                fill_buffers(truth, fast, rand, fill);
+                YonosExecutor *truth = yonos_cpu_executor_new(g, TRUE, NULL), *other = make(g);
+                g_assert_nonnull(other);
+                fill_buffers(truth, other, rand, fill);
                 run(truth);
-                run(fast);
-                compare_all(c, variant, s, fill, truth, fast);
+                run(other);
+                compare_all(c, variant, s, fill, truth, other, tolerance);
                 yonos_executor_free(truth);
-                yonos_executor_free(fast);
+                yonos_executor_free(other);
                 yonos_graph_free(g);
             }
     g_rand_free(rand);
 }
+
+/* 2e-5 of the largest value: rounding of sums of up to some hundred products in another order */
+static void test_against_reference(gconstpointer data)
+{
+    against_reference(data, make_fast, FILL_COUNT, 2e-5);
+}
+
+#ifdef HAVE_VULKAN
+#define SOFTWARE "llvmpipe"
+
+static YonosExecutor *make_vulkan(const YonosGraph *g)
+{
+    YonosVulkanOptions options = {SOFTWARE, FALSE};
+    GError *error = NULL;
+    YonosExecutor *ex = yonos_vulkan_executor_new(g, &options, &error);
+
+    g_assert_no_error(error);
+    return ex;
+}
+
+static YonosExecutor *make_half(const YonosGraph *g)
+{
+    YonosVulkanOptions options = {SOFTWARE, TRUE};
+    GError *error = NULL;
+    YonosExecutor *ex = yonos_vulkan_executor_new(g, &options, &error);
+
+    g_assert_no_error(error);
+    return ex;
+}
+
+static void test_vulkan(gconstpointer data)
+{
+    if (yonos_vulkan_has_device(SOFTWARE))
+        against_reference(data, make_vulkan, FILL_COUNT, 2e-5);
+    else
+        g_test_skip("no software Vulkan device");
+}
+
+/* uniform values only: the others leave fp16's range. 11 bits of storage before and after each op: 2e-2. */
+static void test_half(gconstpointer data)
+{
+    if (yonos_vulkan_has_device(SOFTWARE))
+        against_reference(data, make_half, FILL_UNIFORM + 1, 2e-2);
+    else
+        g_test_skip("no software Vulkan device");
+}
+#endif
 
 /* Perturbs one element of `buffer` and returns the loss. */
 static double loss_at(YonosExecutor *ex, YonosBufferId buffer, gsize k, float value)
@@ -374,19 +430,26 @@ static void test_pillow(void)
     check_pillow(5, 31, pillow_31x5);
 }
 
+static void add(const char *folder, const Case *c, GTestDataFunc test)
+{
+    char *path = g_strconcat(folder, c->name, NULL);
+
+    g_test_add_data_func(path, c, test);
+    g_free(path);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_message("seed %d", SEED);
     for (guint k = 0; k < G_N_ELEMENTS(cases); k++) {
-        char *path = g_strdup_printf("/ops/reference/%s", cases[k].name);
-        g_test_add_data_func(path, &cases[k], test_against_reference);
-        g_free(path);
-        if (!cases[k].trained)
-            continue;
-        path = g_strdup_printf("/ops/gradient/%s", cases[k].name);
-        g_test_add_data_func(path, &cases[k], test_gradient);
-        g_free(path);
+        add("/ops/reference/", &cases[k], test_against_reference);
+        if (cases[k].trained)
+            add("/ops/gradient/", &cases[k], test_gradient);
+#ifdef HAVE_VULKAN
+        add("/ops/vulkan/", &cases[k], test_vulkan);
+        add("/ops/half/", &cases[k], test_half);
+#endif
     }
     g_test_add_func("/ops/pillow-bicubic", test_pillow);
     g_test_add_func("/graph/misuse", test_misuse);

@@ -109,13 +109,15 @@ static GRand *new_rand(void)
 
 static void test_packed(void)
 {
-    static const int orders[][5] = {{3, 0, 1, 2, -1}, {3, 2, 1, 0, -1}, {4, 0, 1, 2, 3},  {4, 2, 1, 0, 3}, {4, 1, 2, 3, 0},
+    static const int orders[][5] = {{3, 0, 1, 2, -1}, {3, 2, 1, 0, -1}, {4, 0, 1, 2, 3},
+                                    {4, 2, 1, 0, 3},  {4, 1, 2, 3, 0},
                                     {4, 3, 2, 1, 0},  {4, 0, 1, 2, -1}, {4, 2, 1, 0, -1}, {4, 1, 2, 3, -1}};
     GRand *rand = new_rand();
     for (guint s = 0; s < G_N_ELEMENTS(sizes); s++)
         for (guint i = 0; i < G_N_ELEMENTS(orders); i++) {
             const int *o = orders[i];
-            YonosFrameFormat f = {YONOS_FRAME_PACKED, sizes[s][0], sizes[s][1], o[0], o[1], o[2], o[3], o[4], 0, 0, 0, 0};
+            YonosFrameFormat f = {YONOS_FRAME_PACKED, sizes[s][0], sizes[s][1], o[0], o[1], o[2], o[3], o[4],
+                                  0, 0, 0, 0};
             check_round_trip(&f, rand);
         }
     g_rand_free(rand);

@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "vulkan/vk-device.h"
+#include "vulkan/vk-cache.h"
+#include "base/error.h"
+
+#include <string.h>
+
+#define MAX_DEVICES 16
+
+void yonos_vk_set_error(GError **error, VkResult result, const char *call)
+{
+    int length = (int)strcspn(call, "(");
+
+    if (result == VK_ERROR_OUT_OF_HOST_MEMORY || result == VK_ERROR_OUT_OF_DEVICE_MEMORY)
+        g_set_error(error, YONOS_ERROR, YONOS_ERROR_MEMORY,
+                    "The Vulkan device has too little memory (%.*s); use smaller frames or half precision.", length,
+                    call);
+    else if (result == VK_ERROR_DEVICE_LOST)
+        g_set_error(error, YONOS_ERROR, YONOS_ERROR_DEVICE,
+                    "The Vulkan device was lost (%.*s); start again, and look into the driver's log.", length, call);
+    else
+        g_set_error(error, YONOS_ERROR, YONOS_ERROR_DEVICE, "Vulkan failed in %.*s (VkResult %d).", length, call,
+                    result);
+}
+
+static VKAPI_ATTR VkBool32 VKAPI_CALL report(G_GNUC_UNUSED VkDebugUtilsMessageSeverityFlagBitsEXT severity,
+                                             G_GNUC_UNUSED VkDebugUtilsMessageTypeFlagsEXT types,
+                                             const VkDebugUtilsMessengerCallbackDataEXT *data,
+                                             G_GNUC_UNUSED void *user)
+{
+    g_printerr("%s\n", data->pMessage);
+    return VK_FALSE;
+}
+
+static gboolean instance_make(YonosVkDevice *d, GError **error)
+{
+    static const char *const layers[] = {"VK_LAYER_KHRONOS_validation"};
+    static const char *const extensions[] = {VK_EXT_DEBUG_UTILS_EXTENSION_NAME};
+    static const VkValidationFeatureEnableEXT enabled[] = {VK_VALIDATION_FEATURE_ENABLE_SYNCHRONIZATION_VALIDATION_EXT};
+    VkApplicationInfo application = {
+        .sType = VK_STRUCTURE_TYPE_APPLICATION_INFO, .pApplicationName = "gst-yonos", .apiVersion = VK_API_VERSION_1_1};
+    VkDebugUtilsMessengerCreateInfoEXT messenger = {
+        .sType = VK_STRUCTURE_TYPE_DEBUG_UTILS_MESSENGER_CREATE_INFO_EXT,
+        .messageSeverity =
+            VK_DEBUG_UTILS_MESSAGE_SEVERITY_WARNING_BIT_EXT | VK_DEBUG_UTILS_MESSAGE_SEVERITY_ERROR_BIT_EXT,
+        .messageType = VK_DEBUG_UTILS_MESSAGE_TYPE_VALIDATION_BIT_EXT,
+        .pfnUserCallback = report};
+    VkValidationFeaturesEXT features = {.sType = VK_STRUCTURE_TYPE_VALIDATION_FEATURES_EXT,
+                                        .enabledValidationFeatureCount = 1,
+                                        .pEnabledValidationFeatures = enabled};
+    VkInstanceCreateInfo info = {.sType = VK_STRUCTURE_TYPE_INSTANCE_CREATE_INFO, .pApplicationInfo = &application};
+    gboolean validate = !g_strcmp0(g_getenv("YONOS_VULKAN_VALIDATE"), "1");
+    PFN_vkCreateDebugUtilsMessengerEXT create;
+
+    if (validate) {
+        info.pNext = &features;
+        info.enabledLayerCount = info.enabledExtensionCount = 1;
+        info.ppEnabledLayerNames = layers;
+        info.ppEnabledExtensionNames = extensions;
+    }
+    VK(vkCreateInstance(&info, NULL, &d->instance));
+    if (!validate)
+        return TRUE;
+    create = (PFN_vkCreateDebugUtilsMessengerEXT)vkGetInstanceProcAddr(d->instance, "vkCreateDebugUtilsMessengerEXT");
+    if (create)
+        VK(create(d->instance, &messenger, NULL, &d->messenger));
+    return TRUE;
+fail:
+    return FALSE;
+}
+
+static gboolean name_has(const char *name, const char *part)
+{
+    char *a = g_ascii_strdown(name, -1), *b = g_ascii_strdown(part, -1);
+    gboolean has = strstr(a, b) != NULL;
+
+    g_free(a);
+    g_free(b);
+    return has;
+}
+
+static gboolean device_matches(uint32_t index, const VkPhysicalDeviceProperties *properties, const char *name)
+{
+    if (!name)
+        return properties->deviceType != VK_PHYSICAL_DEVICE_TYPE_CPU;
+    if (*name && strspn(name, "0123456789") == strlen(name))
+        return index == g_ascii_strtoull(name, NULL, 10);
+    return name_has(properties->deviceName, name);
+}
+
+static gboolean find_family(YonosVkDevice *d)
+{
+    VkQueueFamilyProperties families[MAX_DEVICES];
+    uint32_t n = MAX_DEVICES;
+
+    vkGetPhysicalDeviceQueueFamilyProperties(d->physical, &n, families);
+    for (d->family = 0; d->family < n; d->family++)
+        if (families[d->family].queueFlags & VK_QUEUE_COMPUTE_BIT)
+            return TRUE;
+    return FALSE;
+}
+
+static gboolean choose(YonosVkDevice *d, const char *name, GError **error)
+{
+    VkPhysicalDevice devices[MAX_DEVICES];
+    uint32_t n = MAX_DEVICES;
+    VkResult result = vkEnumeratePhysicalDevices(d->instance, &n, devices);
+
+    if (result != VK_SUCCESS && result != VK_INCOMPLETE)
+        n = 0;
+    for (uint32_t k = 0; k < n; k++) {
+        d->physical = devices[k];
+        vkGetPhysicalDeviceProperties(d->physical, &d->properties);
+        if (d->properties.apiVersion < VK_API_VERSION_1_1 || !device_matches(k, &d->properties, name))
+            continue;
+        if (find_family(d))
+            return TRUE;
+    }
+    if (name)
+        g_set_error(error, YONOS_ERROR, YONOS_ERROR_DEVICE,
+                    "There is no Vulkan 1.1 device '%s' with compute among %u; see vulkaninfo --summary.", name, n);
+    else
+        g_set_error(error, YONOS_ERROR, YONOS_ERROR_DEVICE,
+                    "There is no GPU with Vulkan 1.1; install its driver, or use the CPU.");
+    return FALSE;
+}
+
+static gboolean half_is_there(const YonosVkDevice *d, GError **error)
+{
+    VkPhysicalDevice16BitStorageFeatures storage = {
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_16BIT_STORAGE_FEATURES};
+    VkPhysicalDeviceFeatures2 features = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2, .pNext = &storage};
+
+    vkGetPhysicalDeviceFeatures2(d->physical, &features);
+    if (storage.storageBuffer16BitAccess)
+        return TRUE;
+    g_set_error(error, YONOS_ERROR, YONOS_ERROR_UNSUPPORTED,
+                "The Vulkan device '%s' cannot store half precision; use single precision.", d->properties.deviceName);
+    return FALSE;
+}
+
+static gboolean device_make(YonosVkDevice *d, gboolean half, GError **error)
+{
+    static const float priority = 1;
+    VkPhysicalDevice16BitStorageFeatures storage = {
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_16BIT_STORAGE_FEATURES, .storageBuffer16BitAccess = VK_TRUE};
+    VkDeviceQueueCreateInfo queue = {.sType = VK_STRUCTURE_TYPE_DEVICE_QUEUE_CREATE_INFO,
+                                     .queueFamilyIndex = d->family,
+                                     .queueCount = 1,
+                                     .pQueuePriorities = &priority};
+    VkDeviceCreateInfo info = {.sType = VK_STRUCTURE_TYPE_DEVICE_CREATE_INFO,
+                               .pNext = half ? &storage : NULL,
+                               .queueCreateInfoCount = 1,
+                               .pQueueCreateInfos = &queue};
+    VkCommandPoolCreateInfo pool = {.sType = VK_STRUCTURE_TYPE_COMMAND_POOL_CREATE_INFO,
+                                    .flags = VK_COMMAND_POOL_CREATE_RESET_COMMAND_BUFFER_BIT,
+                                    .queueFamilyIndex = d->family};
+    VkFenceCreateInfo fence = {.sType = VK_STRUCTURE_TYPE_FENCE_CREATE_INFO};
+
+    VK(vkCreateDevice(d->physical, &info, NULL, &d->device));
+    vkGetDeviceQueue(d->device, d->family, 0, &d->queue);
+    vkGetPhysicalDeviceMemoryProperties(d->physical, &d->memory);
+    VK(vkCreateCommandPool(d->device, &pool, NULL, &d->pool));
+    VK(vkCreateFence(d->device, &fence, NULL, &d->fence));
+    return yonos_vk_cache_load(d, error);
+fail:
+    return FALSE;
+}
+
+gboolean yonos_vk_device_open(YonosVkDevice *d, const char *name, gboolean half, GError **error)
+{
+    if (instance_make(d, error) && choose(d, name, error) && (!half || half_is_there(d, error)) &&
+        device_make(d, half, error))
+        return TRUE;
+    yonos_vk_device_close(d);
+    return FALSE;
+}
+
+void yonos_vk_device_close(YonosVkDevice *d)
+{
+    PFN_vkDestroyDebugUtilsMessengerEXT destroy;
+
+    if (d->device) {
+        vkDestroyPipelineCache(d->device, d->cache, NULL);
+        vkDestroyFence(d->device, d->fence, NULL);
+        vkDestroyCommandPool(d->device, d->pool, NULL);
+        vkDestroyDevice(d->device, NULL);
+    }
+    if (d->messenger) {
+        destroy = (PFN_vkDestroyDebugUtilsMessengerEXT)vkGetInstanceProcAddr(d->instance,
+                                                                             "vkDestroyDebugUtilsMessengerEXT");
+        destroy(d->instance, d->messenger, NULL);
+    }
+    if (d->instance)
+        vkDestroyInstance(d->instance, NULL);
+    memset(d, 0, sizeof *d);
+}
+
+gboolean yonos_vk_device_exists(const char *name)
+{
+    YonosVkDevice d = {0};
+    gboolean exists = instance_make(&d, NULL) && choose(&d, name, NULL);
+
+    yonos_vk_device_close(&d);
+    return exists;
+}
+
+gboolean yonos_vk_device_submit(YonosVkDevice *d, VkCommandBuffer commands, GError **error)
+{
+    VkSubmitInfo info = {
+        .sType = VK_STRUCTURE_TYPE_SUBMIT_INFO, .commandBufferCount = 1, .pCommandBuffers = &commands};
+
+    VK(vkResetFences(d->device, 1, &d->fence));
+    VK(vkQueueSubmit(d->queue, 1, &info, d->fence));
+    VK(vkWaitForFences(d->device, 1, &d->fence, VK_TRUE, UINT64_MAX));
+    return TRUE;
+fail:
+    return FALSE;
+}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <glib.h>
+#include <vulkan/vulkan.h>
+
+/* An own instance, device and compute queue. One thread at a time. */
+typedef struct {
+    VkInstance instance;
+    VkDebugUtilsMessengerEXT messenger;
+    VkPhysicalDevice physical;
+    VkPhysicalDeviceProperties properties;
+    VkPhysicalDeviceMemoryProperties memory;
+    VkDevice device;
+    uint32_t family;
+    VkQueue queue;
+    VkCommandPool pool;
+    VkFence fence;
+    VkPipelineCache cache;
+    gsize cache_size; /* of what was loaded */
+} YonosVkDevice;
+
+/* Calls Vulkan; on a failure sets the caller's `error` and goes to its label `fail`. */
+#define VK(call)                                                                                                       \
+    do {                                                                                                               \
+        VkResult vk_result_ = (call);                                                                                  \
+        if (vk_result_ != VK_SUCCESS) {                                                                                \
+            yonos_vk_set_error(error, vk_result_, #call);                                                              \
+            goto fail;                                                                                                 \
+        }                                                                                                              \
+    } while (0)
+
+void yonos_vk_set_error(GError **error, VkResult result, const char *call);
+
+/* Fills a zeroed *d. `name` as in YonosVulkanOptions. After a failure *d is closed again. */
+gboolean yonos_vk_device_open(YonosVkDevice *d, const char *name, gboolean half, GError **error);
+/* Fine on a zeroed or half-opened device. Everything made from it must be gone. */
+void yonos_vk_device_close(YonosVkDevice *d);
+/* Only looks whether the device is there. */
+gboolean yonos_vk_device_exists(const char *name);
+
+/* Submits a recorded command buffer and waits for its end. */
+gboolean yonos_vk_device_submit(YonosVkDevice *d, VkCommandBuffer commands, GError **error);

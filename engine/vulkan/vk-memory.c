@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "vulkan/vk-memory.h"
+#include "base/error.h"
+
+#include <string.h>
+
+#define NO_TYPE UINT32_MAX
+
+static uint32_t type_find(const YonosVkDevice *d, uint32_t allowed, VkMemoryPropertyFlags wanted)
+{
+    for (uint32_t k = 0; k < d->memory.memoryTypeCount; k++)
+        if (allowed >> k & 1 && (d->memory.memoryTypes[k].propertyFlags & wanted) == wanted)
+            return k;
+    return NO_TYPE;
+}
+
+/* Cached memory makes reads on the host fast; every device has some coherent memory. */
+static uint32_t type_choose(const YonosVkDevice *d, uint32_t allowed, YonosVkMemoryKind kind)
+{
+    VkMemoryPropertyFlags mapped = VK_MEMORY_PROPERTY_HOST_VISIBLE_BIT | VK_MEMORY_PROPERTY_HOST_COHERENT_BIT;
+    VkMemoryPropertyFlags best =
+        kind == YONOS_VK_STAGING ? mapped | VK_MEMORY_PROPERTY_HOST_CACHED_BIT : VK_MEMORY_PROPERTY_DEVICE_LOCAL_BIT;
+    uint32_t type = type_find(d, allowed, best);
+
+    return type == NO_TYPE ? type_find(d, allowed, kind == YONOS_VK_STAGING ? mapped : 0) : type;
+}
+
+gboolean yonos_vk_buffer_make(YonosVkDevice *d, YonosVkBuffer *b, VkDeviceSize size, YonosVkMemoryKind kind,
+                              GError **error)
+{
+    VkBufferCreateInfo info = {.sType = VK_STRUCTURE_TYPE_BUFFER_CREATE_INFO,
+                               .size = MAX(size, 256),
+                               .usage = VK_BUFFER_USAGE_TRANSFER_SRC_BIT | VK_BUFFER_USAGE_TRANSFER_DST_BIT |
+                                        (kind == YONOS_VK_STORAGE ? VK_BUFFER_USAGE_STORAGE_BUFFER_BIT : 0)};
+    VkMemoryAllocateInfo allocate = {.sType = VK_STRUCTURE_TYPE_MEMORY_ALLOCATE_INFO};
+    VkMemoryRequirements needs;
+
+    b->size = info.size;
+    VK(vkCreateBuffer(d->device, &info, NULL, &b->buffer));
+    vkGetBufferMemoryRequirements(d->device, b->buffer, &needs);
+    allocate.allocationSize = needs.size;
+    allocate.memoryTypeIndex = type_choose(d, needs.memoryTypeBits, kind);
+    if (allocate.memoryTypeIndex == NO_TYPE ||
+        needs.size > d->memory.memoryHeaps[d->memory.memoryTypes[allocate.memoryTypeIndex].heapIndex].size) {
+        g_set_error(error, YONOS_ERROR, YONOS_ERROR_MEMORY,
+                    "The Vulkan device has no room for %" G_GUINT64_FORMAT " MiB; use smaller frames.",
+                    (guint64)needs.size >> 20);
+        goto fail;
+    }
+    VK(vkAllocateMemory(d->device, &allocate, NULL, &b->memory));
+    VK(vkBindBufferMemory(d->device, b->buffer, b->memory, 0));
+    if (kind == YONOS_VK_STAGING)
+        VK(vkMapMemory(d->device, b->memory, 0, VK_WHOLE_SIZE, 0, &b->map));
+    return TRUE;
+fail:
+    return FALSE;
+}
+
+void yonos_vk_buffer_clear(YonosVkDevice *d, YonosVkBuffer *b)
+{
+    vkDestroyBuffer(d->device, b->buffer, NULL);
+    vkFreeMemory(d->device, b->memory, NULL);
+    memset(b, 0, sizeof *b);
+}
+
+gboolean yonos_vk_commands_begin(VkCommandBuffer commands, gboolean once, GError **error)
+{
+    VkCommandBufferBeginInfo info = {.sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_BEGIN_INFO,
+                                     .flags = once ? VK_COMMAND_BUFFER_USAGE_ONE_TIME_SUBMIT_BIT : 0};
+    VkMemoryBarrier all = {.sType = VK_STRUCTURE_TYPE_MEMORY_BARRIER,
+                           .srcAccessMask = VK_ACCESS_MEMORY_WRITE_BIT,
+                           .dstAccessMask = VK_ACCESS_MEMORY_READ_BIT | VK_ACCESS_MEMORY_WRITE_BIT};
+
+    VK(vkBeginCommandBuffer(commands, &info));
+    vkCmdPipelineBarrier(commands, VK_PIPELINE_STAGE_ALL_COMMANDS_BIT, VK_PIPELINE_STAGE_ALL_COMMANDS_BIT, 0, 1, &all,
+                         0, NULL, 0, NULL);
+    return TRUE;
+fail:
+    return FALSE;
+}
+
+gboolean yonos_vk_commands_end(VkCommandBuffer commands, GError **error)
+{
+    VkMemoryBarrier host = {.sType = VK_STRUCTURE_TYPE_MEMORY_BARRIER,
+                            .srcAccessMask = VK_ACCESS_MEMORY_WRITE_BIT,
+                            .dstAccessMask = VK_ACCESS_HOST_READ_BIT};
+
+    vkCmdPipelineBarrier(commands, VK_PIPELINE_STAGE_ALL_COMMANDS_BIT, VK_PIPELINE_STAGE_HOST_BIT, 0, 1, &host, 0, NULL,
+                         0, NULL);
+    VK(vkEndCommandBuffer(commands));
+    return TRUE;
+fail:
+    return FALSE;
+}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "vulkan/vk-device.h"
+
+typedef struct {
+    VkBuffer buffer;
+    VkDeviceMemory memory;
+    VkDeviceSize size;
+    void *map; /* of staging memory, mapped for good */
+} YonosVkBuffer;
+
+typedef enum {
+    YONOS_VK_STORAGE, /* on the device: storage, source and target of copies */
+    YONOS_VK_STAGING, /* mapped and coherent: source and target of copies */
+} YonosVkMemoryKind;
+
+/* Fills a zeroed *b; its content is undefined. After a failure *b still wants yonos_vk_buffer_clear. */
+gboolean yonos_vk_buffer_make(YonosVkDevice *d, YonosVkBuffer *b, VkDeviceSize size, YonosVkMemoryKind kind,
+                              GError **error);
+void yonos_vk_buffer_clear(YonosVkDevice *d, YonosVkBuffer *b); /* fine on a zeroed one */
+
+/* Begins or ends a command buffer between whose runs all memory is seen, whoever wrote it. */
+gboolean yonos_vk_commands_begin(VkCommandBuffer commands, gboolean once, GError **error);
+gboolean yonos_vk_commands_end(VkCommandBuffer commands, GError **error);

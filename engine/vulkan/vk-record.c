@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "vulkan/vk-record.h"
+#include "vulkan/vk-memory.h"
+#include "base/error.h"
+
+static gboolean overlaps(const GArray *spans, const YonosVkSpan *span)
+{
+    for (guint k = 0; k < spans->len; k++) {
+        const YonosVkSpan *other = &g_array_index(spans, YonosVkSpan, k);
+        if (other->buffer == span->buffer && other->offset < span->offset + span->size &&
+            span->offset < other->offset + other->size)
+            return TRUE;
+    }
+    return FALSE;
+}
+
+static void barrier_if_needed(YonosVkRecord *r, VkCommandBuffer commands, const YonosNode *node)
+{
+    VkMemoryBarrier barrier = {.sType = VK_STRUCTURE_TYPE_MEMORY_BARRIER,
+                               .srcAccessMask = VK_ACCESS_SHADER_WRITE_BIT,
+                               .dstAccessMask = VK_ACCESS_SHADER_READ_BIT | VK_ACCESS_SHADER_WRITE_BIT};
+    const YonosVkSpan *out = &r->spans[node->out];
+    gboolean conflict = overlaps(r->writes, out) || overlaps(r->reads, out);
+
+    for (int k = 0; !conflict && k < node->n_inputs; k++)
+        conflict = node->in[k] >= 0 && overlaps(r->writes, &r->spans[node->in[k]]);
+    if (conflict) {
+        vkCmdPipelineBarrier(commands, VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT, VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT, 0, 1,
+                             &barrier, 0, NULL, 0, NULL);
+        g_array_set_size(r->reads, 0);
+        g_array_set_size(r->writes, 0);
+    }
+    for (int k = 0; k < node->n_inputs; k++)
+        if (node->in[k] >= 0)
+            g_array_append_val(r->reads, r->spans[node->in[k]]);
+    g_array_append_val(r->writes, *out);
+}
+
+/* A view may start anywhere, a descriptor only at the device's alignment: the rest goes to the kernel as base. */
+static gboolean bind(const YonosVkRecord *r, YonosTensorId id, VkDescriptorBufferInfo *info, guint32 *base,
+                     GError **error)
+{
+    const VkPhysicalDeviceLimits *limits = &r->device->properties.limits;
+    const YonosVkSpan *span = &r->spans[id];
+    VkDeviceSize rest = span->offset % limits->minStorageBufferOffsetAlignment;
+
+    if (yonos_graph_at(r->graph, id)->dtype != YONOS_F32) {
+        g_set_error(error, YONOS_ERROR, YONOS_ERROR_UNSUPPORTED,
+                    "The Vulkan kernels take no byte tensors; use the CPU for this network.");
+        return FALSE;
+    }
+    if (span->size + rest > limits->maxStorageBufferRange) {
+        g_set_error(error, YONOS_ERROR, YONOS_ERROR_UNSUPPORTED,
+                    "A tensor of %" G_GUINT64_FORMAT " MiB is larger than the %u MiB that the Vulkan device '%s' can "
+                    "address; use smaller frames or tiles.",
+                    (guint64)(span->size >> 20), limits->maxStorageBufferRange >> 20, r->device->properties.deviceName);
+        return FALSE;
+    }
+    *info = (VkDescriptorBufferInfo){span->buffer, span->offset - rest, span->size + rest};
+    *base = (guint32)(rest / r->element_size);
+    return TRUE;
+}
+
+static gboolean descriptors_make(const YonosVkRecord *r, const YonosNode *node, guint32 *base, VkDescriptorSet *set,
+                                 GError **error)
+{
+    VkDescriptorSetAllocateInfo allocate = {.sType = VK_STRUCTURE_TYPE_DESCRIPTOR_SET_ALLOCATE_INFO,
+                                            .descriptorPool = r->pool,
+                                            .descriptorSetCount = 1,
+                                            .pSetLayouts = &r->kernels->set_layout};
+    VkDescriptorBufferInfo infos[YONOS_VK_BINDINGS];
+    VkWriteDescriptorSet write = {.sType = VK_STRUCTURE_TYPE_WRITE_DESCRIPTOR_SET,
+                                  .descriptorCount = 1,
+                                  .descriptorType = VK_DESCRIPTOR_TYPE_STORAGE_BUFFER};
+
+    for (int k = 0; k < YONOS_VK_BINDINGS; k++) {
+        YonosTensorId id = k < node->n_inputs && k < YONOS_VK_OPERANDS ? node->in[k] : YONOS_NONE;
+        if (!bind(r, id >= 0 ? id : node->out, &infos[k], &base[k], error))
+            goto fail;
+    }
+    VK(vkAllocateDescriptorSets(r->device->device, &allocate, set));
+    for (write.dstBinding = 0; write.dstBinding < YONOS_VK_BINDINGS; write.dstBinding++) {
+        write.dstSet = *set;
+        write.pBufferInfo = &infos[write.dstBinding];
+        vkUpdateDescriptorSets(r->device->device, 1, &write, 0, NULL);
+    }
+    return TRUE;
+fail:
+    return FALSE;
+}
+
+static gboolean node_record(YonosVkRecord *r, VkCommandBuffer commands, const YonosNode *node, GError **error)
+{
+    YonosVkDispatch dispatch;
+    VkDescriptorSet set;
+    VkPipelineLayout layout = r->kernels->layout;
+
+    if (!descriptors_make(r, node, dispatch.push.base, &set, error) ||
+        !yonos_vk_kernels_dispatch(r->kernels, r->device, r->graph, node, &dispatch, error))
+        return FALSE;
+    barrier_if_needed(r, commands, node);
+    vkCmdBindPipeline(commands, VK_PIPELINE_BIND_POINT_COMPUTE, dispatch.pipeline);
+    vkCmdBindDescriptorSets(commands, VK_PIPELINE_BIND_POINT_COMPUTE, layout, 0, 1, &set, 0, NULL);
+    vkCmdPushConstants(commands, layout, VK_SHADER_STAGE_COMPUTE_BIT, 0, sizeof dispatch.push, &dispatch.push);
+    vkCmdDispatch(commands, dispatch.groups[0], dispatch.groups[1], dispatch.groups[2]);
+    return TRUE;
+}
+
+gboolean yonos_vk_record(YonosVkRecord *r, VkCommandBuffer commands, GError **error)
+{
+    guint32 n = MAX(1, r->graph->nodes->len);
+    VkDescriptorPoolSize size = {VK_DESCRIPTOR_TYPE_STORAGE_BUFFER, n * YONOS_VK_BINDINGS};
+    VkDescriptorPoolCreateInfo pool = {.sType = VK_STRUCTURE_TYPE_DESCRIPTOR_POOL_CREATE_INFO,
+                                       .maxSets = n,
+                                       .poolSizeCount = 1,
+                                       .pPoolSizes = &size};
+    gboolean done = FALSE;
+
+    r->reads = g_array_new(FALSE, FALSE, sizeof(YonosVkSpan));
+    r->writes = g_array_new(FALSE, FALSE, sizeof(YonosVkSpan));
+    VK(vkCreateDescriptorPool(r->device->device, &pool, NULL, &r->pool));
+    done = yonos_vk_commands_begin(commands, FALSE, error);
+    for (guint k = 0; done && k < r->graph->nodes->len; k++)
+        done = node_record(r, commands, &g_array_index(r->graph->nodes, YonosNode, k), error);
+    done = done && yonos_vk_commands_end(commands, error);
+fail:
+    g_array_unref(r->reads);
+    g_array_unref(r->writes);
+    return done;
+}

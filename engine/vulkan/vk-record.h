@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "vulkan/vk-kernels.h"
+
+/* Turns the nodes of a graph into one command buffer. */
+
+/* Where a tensor lies, in bytes. */
+typedef struct {
+    VkBuffer buffer;
+    VkDeviceSize offset, size;
+} YonosVkSpan;
+
+typedef struct {
+    YonosVkDevice *device;
+    YonosVkKernels *kernels;
+    const YonosGraph *graph;
+    const YonosVkSpan *spans; /* by tensor id */
+    gsize element_size;
+    VkDescriptorPool pool; /* made by yonos_vk_record, owned by the caller */
+    GArray *reads, *writes; /* YonosVkSpan since the last barrier */
+} YonosVkRecord;
+
+/* Records every node with the barriers that they need. `r` has the fields up to element_size set, the rest zero; after
+ * it, also after a failure, only pool is left to free. */
+gboolean yonos_vk_record(YonosVkRecord *r, VkCommandBuffer commands, GError **error);

@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "vulkan/vulkan-executor.h"
+#include "base/error.h"
+#include "base/half.h"
+#include "graph/plan.h"
+#include "vulkan/vk-cache.h"
+#include "vulkan/vk-memory.h"
+#include "vulkan/vk-record.h"
+
+#include <string.h>
+
+#define STAGING_BYTES (16 << 20)
+
+typedef struct {
+    YonosExecutor base;
+    gboolean half;
+    YonosVkDevice device;
+    YonosVkKernels kernels;
+    YonosVkBuffer arena, staging;
+    YonosVkBuffer *buffers; /* by buffer id */
+    VkDescriptorPool pool;
+    VkCommandBuffer run, copy;
+} VulkanExecutor;
+
+static gboolean is_bytes(const VulkanExecutor *vk, YonosBufferId buffer)
+{
+    return g_array_index(vk->base.graph->buffers, YonosBuffer, buffer).dtype == YONOS_U8;
+}
+
+/* Of an element on the device and on the host. */
+static gsize device_size(const VulkanExecutor *vk, YonosBufferId buffer)
+{
+    return is_bytes(vk, buffer) ? 1 : vk->half ? sizeof(guint16) : sizeof(float);
+}
+static gsize host_size(const VulkanExecutor *vk, YonosBufferId buffer)
+{
+    return is_bytes(vk, buffer) ? 1 : sizeof(float);
+}
+
+static gboolean copy(VulkanExecutor *vk, VkBuffer from, VkBuffer to, VkBufferCopy region, GError **error)
+{
+    if (!yonos_vk_commands_begin(vk->copy, TRUE, error))
+        return FALSE;
+    vkCmdCopyBuffer(vk->copy, from, to, 1, &region);
+    return yonos_vk_commands_end(vk->copy, error) && yonos_vk_device_submit(&vk->device, vk->copy, error);
+}
+
+static gboolean vulkan_write(YonosExecutor *ex, YonosBufferId buffer, gsize offset, const void *data, gsize n,
+                             GError **error)
+{
+    VulkanExecutor *vk = (VulkanExecutor *)ex;
+    gsize size = device_size(vk, buffer), most = STAGING_BYTES / size;
+
+    for (gsize done = 0, part; done < n; done += part) {
+        const char *from = (const char *)data + done * host_size(vk, buffer);
+        part = MIN(n - done, most);
+        if (size != host_size(vk, buffer))
+            for (gsize k = 0; k < part; k++)
+                ((guint16 *)vk->staging.map)[k] = yonos_float_to_half(((const float *)from)[k]);
+        else
+            memcpy(vk->staging.map, from, part * size);
+        if (!copy(vk, vk->staging.buffer, vk->buffers[buffer].buffer,
+                  (VkBufferCopy){0, (offset + done) * size, part * size}, error))
+            return FALSE;
+    }
+    return TRUE;
+}
+
+static gboolean vulkan_read(YonosExecutor *ex, YonosBufferId buffer, gsize offset, void *data, gsize n, GError **error)
+{
+    VulkanExecutor *vk = (VulkanExecutor *)ex;
+    gsize size = device_size(vk, buffer), most = STAGING_BYTES / size;
+
+    for (gsize done = 0, part; done < n; done += part) {
+        char *to = (char *)data + done * host_size(vk, buffer);
+        part = MIN(n - done, most);
+        if (!copy(vk, vk->buffers[buffer].buffer, vk->staging.buffer,
+                  (VkBufferCopy){(offset + done) * size, 0, part * size}, error))
+            return FALSE;
+        if (size != host_size(vk, buffer))
+            for (gsize k = 0; k < part; k++)
+                ((float *)to)[k] = yonos_half_to_float(((const guint16 *)vk->staging.map)[k]);
+        else
+            memcpy(to, vk->staging.map, part * size);
+    }
+    return TRUE;
+}
+
+static gboolean vulkan_run(YonosExecutor *ex, GError **error)
+{
+    VulkanExecutor *vk = (VulkanExecutor *)ex;
+
+    return yonos_vk_device_submit(&vk->device, vk->run, error);
+}
+
+static void vulkan_free(YonosExecutor *ex)
+{
+    VulkanExecutor *vk = (VulkanExecutor *)ex;
+
+    if (vk->device.device) {
+        vkDeviceWaitIdle(vk->device.device);
+        vkDestroyDescriptorPool(vk->device.device, vk->pool, NULL);
+        yonos_vk_kernels_clear(&vk->kernels, &vk->device);
+        for (guint k = 0; vk->buffers && k < ex->graph->buffers->len; k++)
+            yonos_vk_buffer_clear(&vk->device, &vk->buffers[k]);
+        yonos_vk_buffer_clear(&vk->device, &vk->arena);
+        yonos_vk_buffer_clear(&vk->device, &vk->staging);
+    }
+    yonos_vk_device_close(&vk->device);
+    g_free(vk->buffers);
+    g_free(vk);
+}
+
+static gboolean memory_make(VulkanExecutor *vk, const YonosPlan *plan, GError **error)
+{
+    const YonosGraph *graph = vk->base.graph;
+    VkCommandBufferAllocateInfo allocate = {.sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_ALLOCATE_INFO,
+                                            .commandPool = vk->device.pool,
+                                            .level = VK_COMMAND_BUFFER_LEVEL_PRIMARY,
+                                            .commandBufferCount = 1};
+    gsize element = vk->half ? sizeof(guint16) : sizeof(float);
+
+    VK(vkAllocateCommandBuffers(vk->device.device, &allocate, &vk->run));
+    VK(vkAllocateCommandBuffers(vk->device.device, &allocate, &vk->copy));
+    if (!yonos_vk_buffer_make(&vk->device, &vk->staging, STAGING_BYTES, YONOS_VK_STAGING, error) ||
+        !yonos_vk_buffer_make(&vk->device, &vk->arena, plan->arena_size * element, YONOS_VK_STORAGE, error) ||
+        !yonos_vk_commands_begin(vk->copy, TRUE, error))
+        goto fail;
+    vk->buffers = g_new0(YonosVkBuffer, graph->buffers->len);
+    for (guint k = 0; k < graph->buffers->len; k++) {
+        gsize size = g_array_index(graph->buffers, YonosBuffer, k).size * device_size(vk, k);
+        if (!yonos_vk_buffer_make(&vk->device, &vk->buffers[k], size, YONOS_VK_STORAGE, error))
+            goto fail;
+        vkCmdFillBuffer(vk->copy, vk->buffers[k].buffer, 0, VK_WHOLE_SIZE, 0);
+    }
+    return yonos_vk_commands_end(vk->copy, error) && yonos_vk_device_submit(&vk->device, vk->copy, error);
+fail:
+    return FALSE;
+}
+
+static YonosVkSpan *spans_make(const VulkanExecutor *vk, const YonosPlan *plan)
+{
+    const YonosGraph *graph = vk->base.graph;
+    YonosVkSpan *spans = g_new0(YonosVkSpan, MAX(1, graph->tensors->len));
+    gsize element = vk->half ? sizeof(guint16) : sizeof(float);
+
+    for (guint k = 0; k < graph->tensors->len; k++) {
+        const YonosTensor *t = yonos_graph_at(graph, (YonosTensorId)k);
+        gboolean arena = t->buffer == YONOS_ARENA;
+        gsize size = arena ? element : device_size(vk, t->buffer);
+        spans[k].buffer = arena ? vk->arena.buffer : vk->buffers[t->buffer].buffer;
+        spans[k].offset = (arena ? plan->offset[k] : t->offset) * size;
+        spans[k].size = yonos_shape_elements(t->shape) * size;
+    }
+    return spans;
+}
+
+static gboolean commands_make(VulkanExecutor *vk, const YonosPlan *plan, GError **error)
+{
+    YonosVkSpan *spans = spans_make(vk, plan);
+    YonosVkRecord record = {.device = &vk->device,
+                            .kernels = &vk->kernels,
+                            .graph = vk->base.graph,
+                            .spans = spans,
+                            .element_size = vk->half ? sizeof(guint16) : sizeof(float)};
+    gboolean done = yonos_vk_record(&record, vk->run, error);
+
+    vk->pool = record.pool;
+    g_free(spans);
+    return done;
+}
+
+static const YonosExecutorClass vulkan_class = {"vulkan", vulkan_write, vulkan_read, vulkan_run, vulkan_free};
+
+YonosExecutor *yonos_vulkan_executor_new(const YonosGraph *graph, const YonosVulkanOptions *options, GError **error)
+{
+    VulkanExecutor *vk = g_new0(VulkanExecutor, 1);
+    YonosPlan plan = {0};
+    gboolean done;
+
+    vk->base = (YonosExecutor){&vulkan_class, graph};
+    vk->half = options && options->half;
+    done = yonos_vk_device_open(&vk->device, options ? options->device : NULL, vk->half, error);
+    if (done) {
+        VkDeviceSize align = vk->device.properties.limits.minStorageBufferOffsetAlignment;
+        yonos_plan_make(&plan, graph, MAX(align, 16) / (vk->half ? sizeof(guint16) : sizeof(float)));
+        done = yonos_vk_kernels_make(&vk->kernels, &vk->device, vk->half, error) && memory_make(vk, &plan, error) &&
+               commands_make(vk, &plan, error);
+        yonos_plan_clear(&plan);
+    }
+    if (done) {
+        yonos_vk_cache_save(&vk->device);
+    } else {
+        vulkan_free(&vk->base);
+        vk = NULL;
+    }
+    return (YonosExecutor *)vk;
+}
+
+gboolean yonos_vulkan_has_device(const char *device)
+{
+    return yonos_vk_device_exists(device);
+}

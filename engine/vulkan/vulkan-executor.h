@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "executor.h"
+
+/* Runs graphs on a Vulkan device of its own; nothing of Vulkan shows through this header. */
+typedef struct {
+    const char *device; /* index, or part of a device name; NULL: the first real GPU, never a software device */
+    gboolean half;      /* all F32 memory is stored as fp16, sums are fp32; write and read convert on the host */
+} YonosVulkanOptions;
+
+/* Plans, allocates, compiles and records all that a run needs; options may be NULL. NULL with YONOS_ERROR_DEVICE when
+ * there is no such device, YONOS_ERROR_MEMORY when it is too small, YONOS_ERROR_UNSUPPORTED when an op has no kernel, a
+ * tensor is larger than the device can address, or it cannot store fp16.
+ * The environment variable YONOS_VULKAN_VALIDATE=1 turns validation layers on; they report to stderr. */
+YonosExecutor *yonos_vulkan_executor_new(const YonosGraph *graph, const YonosVulkanOptions *options, GError **error);
+
+/* Whether such a device (as in YonosVulkanOptions) is there. Safe from any thread. */
+gboolean yonos_vulkan_has_device(const char *device);

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#ifndef __GST_YONOS_NEGOTIATE_H__
+#define __GST_YONOS_NEGOTIATE_H__
+
+#include "gstyonosupscale.h"
+
+G_BEGIN_DECLS
+
+GstCaps *gst_yonos_upscale_transform_caps (GstBaseTransform * trans,
+    GstPadDirection direction, GstCaps * caps, GstCaps * filter);
+GstCaps *gst_yonos_upscale_fixate_caps (GstBaseTransform * trans,
+    GstPadDirection direction, GstCaps * caps, GstCaps * othercaps);
+
+YonosFrameFormat gst_yonos_frame_format (const GstVideoInfo * info);
+
+/* The scale between two frames, or 0 after an error message. */
+gint gst_yonos_check_request (GstYonosUpscale * self, const GstVideoInfo * in,
+    const GstVideoInfo * out);
+
+G_END_DECLS
+
+#endif /* __GST_YONOS_NEGOTIATE_H__ */

@@ -1,0 +1,509 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/**
+ * SECTION:element-yonosupscale
+ * @title: yonosupscale
+ * @see_also: videoscale, deinterlace
+ *
+ * Enlarges video 2, 4 or 8 times with a small neural network. Caps with a
+ * fixed size behind the element pick the scale themselves, where that size is
+ * 2, 4 or 8 times the input's; otherwise the #GstYonosUpscale:scale property
+ * decides. The output may have another format than the input.
+ *
+ * Only progressive video is taken. Alpha is not enlarged yet: output formats
+ * with alpha are opaque (255 everywhere), whatever the input has.
+ *
+ * ## Example launch lines
+ * |[
+ * gst-launch-1.0 filesrc location=small.webm ! decodebin ! yonosupscale ! videoconvert ! autovideosink
+ * ]| Doubles a video and shows it.
+ * |[
+ * gst-launch-1.0 videotestsrc num-buffers=1 ! video/x-raw,width=320,height=180 ! yonosupscale scale=4 tier=quality ! pngenc ! filesink location=big.png
+ * ]| Enlarges one picture four times.
+ */
+
+#ifdef HAVE_CONFIG_H
+#include "config.h"
+#endif
+
+#include <string.h>
+
+#include <gst/video/gstvideometa.h>
+#include <gst/video/gstvideopool.h>
+#include <gst/video/navigation.h>
+
+#include "gstyonosupscale.h"
+#include "gstyonosnegotiate.h"
+#include "gstyonosmodel.h"
+
+#define FRAMES_TO_MEASURE 30
+#define FORMATS "{ I420, NV12, RGB, BGR, RGBA, BGRA, ARGB, ABGR, RGBx, BGRx, " \
+    "xRGB, xBGR }"
+
+#define DEFAULT_SCALE 2
+#define DEFAULT_TIER GST_YONOS_TIER_AUTO
+#define DEFAULT_DEVICE "auto"
+#define DEFAULT_SEED 0
+
+enum
+{
+  PROP_0,
+  PROP_SCALE,
+  PROP_MODEL,
+  PROP_TIER,
+  PROP_DEVICE,
+  PROP_SEED,
+};
+
+GST_DEBUG_CATEGORY (gst_yonos_upscale_debug);
+#define GST_CAT_DEFAULT gst_yonos_upscale_debug
+GST_DEBUG_CATEGORY_STATIC (CAT_PERFORMANCE);
+
+static GstStaticPadTemplate sink_template = GST_STATIC_PAD_TEMPLATE ("sink",
+    GST_PAD_SINK, GST_PAD_ALWAYS, GST_STATIC_CAPS (GST_VIDEO_CAPS_MAKE
+        (FORMATS)));
+static GstStaticPadTemplate src_template = GST_STATIC_PAD_TEMPLATE ("src",
+    GST_PAD_SRC, GST_PAD_ALWAYS, GST_STATIC_CAPS (GST_VIDEO_CAPS_MAKE
+        (FORMATS)));
+
+#define gst_yonos_upscale_parent_class parent_class
+G_DEFINE_TYPE (GstYonosUpscale, gst_yonos_upscale, GST_TYPE_BASE_TRANSFORM);
+GST_ELEMENT_REGISTER_DEFINE_WITH_CODE (yonosupscale, "yonosupscale",
+    GST_RANK_NONE, GST_TYPE_YONOS_UPSCALE,
+    GST_DEBUG_CATEGORY_INIT (gst_yonos_upscale_debug, "yonosupscale", 0,
+        "neural video upscaler");
+    GST_DEBUG_CATEGORY_GET (CAT_PERFORMANCE, "GST_PERFORMANCE"));
+
+static GType
+gst_yonos_scale_get_type (void)
+{
+  static gsize type = 0;
+  static const GEnumValue values[] = {
+    {2, "Twice the width and height", "2"},
+    {4, "Four times the width and height", "4"},
+    {8, "Eight times the width and height", "8"},
+    {0, NULL, NULL},
+  };
+
+  if (g_once_init_enter (&type))
+    g_once_init_leave (&type, g_enum_register_static ("GstYonosScale", values));
+  return type;
+}
+
+/* --- caps --- */
+
+static gboolean
+gst_yonos_upscale_get_unit_size (GstBaseTransform * trans, GstCaps * caps,
+    gsize * size)
+{
+  GstVideoInfo info;
+
+  if (!gst_video_info_from_caps (&info, caps)) {
+    GST_WARNING_OBJECT (trans, "no video caps: %" GST_PTR_FORMAT, caps);
+    return FALSE;
+  }
+  *size = info.size;
+  return TRUE;
+}
+
+static void
+forget (GstYonosUpscale * self)
+{
+  g_clear_pointer (&self->upscaler, yonos_upscaler_free);
+  gst_video_info_init (&self->in_info);
+  gst_video_info_init (&self->out_info);
+  self->refused = FALSE;
+  self->measuring = FALSE;
+  self->n_measured = 0;
+  self->time_spent = 0;
+}
+
+static gboolean
+gst_yonos_upscale_set_caps (GstBaseTransform * trans, GstCaps * incaps,
+    GstCaps * outcaps)
+{
+  GstYonosUpscale *self = GST_YONOS_UPSCALE (trans);
+  GstVideoInfo in, out;
+  GstYonosSettings s;
+  YonosUpscalerParams params = { 0, };
+
+  if (!gst_video_info_from_caps (&in, incaps)
+      || !gst_video_info_from_caps (&out, outcaps)) {
+    GST_ERROR_OBJECT (self, "invalid caps");
+    return FALSE;
+  }
+  /* GstBaseTransform may ask again after a refusal: one message is enough. */
+  if ((self->upscaler || self->refused)
+      && gst_video_info_is_equal (&in, &self->in_info)
+      && gst_video_info_is_equal (&out, &self->out_info))
+    return !self->refused;
+
+  forget (self);
+  self->in_info = in;
+  self->out_info = out;
+  self->refused = TRUE;
+  params.scale = gst_yonos_check_request (self, &in, &out);
+  if (params.scale == 0)
+    return FALSE;
+
+  GST_OBJECT_LOCK (self);
+  s = self->settings;
+  s.model = g_strdup (s.model);
+  s.device = g_strdup (s.device);
+  GST_OBJECT_UNLOCK (self);
+  params.device = s.device;
+  params.seed = s.seed;
+  params.in = gst_yonos_frame_format (&in);
+  params.out = gst_yonos_frame_format (&out);
+  self->upscaler = gst_yonos_open_upscaler (self, &s, &params);
+  self->refused = self->upscaler == NULL;
+  self->measuring = self->upscaler && gst_yonos_on_cpu (self->upscaler)
+      && g_str_equal (s.device, "auto");
+  g_free (s.model);
+  g_free (s.device);
+  return self->upscaler != NULL;
+}
+
+/* --- buffers --- */
+
+static gboolean
+gst_yonos_upscale_propose_allocation (GstBaseTransform * trans,
+    GstQuery * decide_query, GstQuery * query)
+{
+  if (!GST_BASE_TRANSFORM_CLASS (parent_class)->propose_allocation (trans,
+          decide_query, query))
+    return FALSE;
+  gst_query_add_allocation_meta (query, GST_VIDEO_META_API_TYPE, NULL);
+  return TRUE;
+}
+
+static gboolean
+gst_yonos_upscale_decide_allocation (GstBaseTransform * trans, GstQuery * query)
+{
+  GstBufferPool *pool = NULL;
+  GstStructure *config;
+  GstCaps *caps;
+  GstVideoInfo info;
+  guint size = 0, min = 0, max = 0;
+  gboolean update = gst_query_get_n_allocation_pools (query) > 0;
+
+  gst_query_parse_allocation (query, &caps, NULL);
+  if (!caps || !gst_video_info_from_caps (&info, caps))
+    return FALSE;
+  if (update)
+    gst_query_parse_nth_allocation_pool (query, 0, &pool, &size, &min, &max);
+  size = MAX (size, info.size);
+  if (!pool)
+    pool = gst_video_buffer_pool_new ();
+
+  config = gst_buffer_pool_get_config (pool);
+  gst_buffer_pool_config_set_params (config, caps, size, min, max);
+  if (gst_query_find_allocation_meta (query, GST_VIDEO_META_API_TYPE, NULL))
+    gst_buffer_pool_config_add_option (config, GST_BUFFER_POOL_OPTION_VIDEO_META);
+  if (!gst_buffer_pool_set_config (pool, config))
+    GST_DEBUG_OBJECT (trans, "the pool changed its configuration");
+
+  if (update)
+    gst_query_set_nth_allocation_pool (query, 0, pool, size, min, max);
+  else
+    gst_query_add_allocation_pool (query, pool, size, min, max);
+  gst_object_unref (pool);
+  return GST_BASE_TRANSFORM_CLASS (parent_class)->decide_allocation (trans,
+      query);
+}
+
+static gboolean
+gst_yonos_upscale_filter_meta (GstBaseTransform * trans, GstQuery * query,
+    GType api, const GstStructure * params)
+{
+  /* Whoever is upstream shall crop itself: whole frames are enlarged. */
+  return api != GST_VIDEO_CROP_META_API_TYPE;
+}
+
+static gboolean
+has_only_tags (GType api, const gchar * const *valid)
+{
+  for (const gchar * const *tag = gst_meta_api_type_get_tags (api); *tag; tag++)
+    if (!g_strv_contains (valid, *tag))
+      return FALSE;
+  return TRUE;
+}
+
+static gboolean
+gst_yonos_upscale_transform_meta (GstBaseTransform * trans, GstBuffer * outbuf,
+    GstMeta * meta, GstBuffer * inbuf)
+{
+  static const gchar *const valid_tags[] = { GST_META_TAG_VIDEO_STR,
+    GST_META_TAG_VIDEO_ORIENTATION_STR, GST_META_TAG_VIDEO_SIZE_STR, NULL
+  };
+  GstYonosUpscale *self = GST_YONOS_UPSCALE (trans);
+  const GstMetaInfo *info = meta->info;
+
+  if (info->api == GST_VIDEO_CROP_META_API_TYPE)
+    return FALSE;
+  if (!gst_meta_api_type_get_tags (info->api))
+    return TRUE;
+  if (!has_only_tags (info->api, valid_tags))
+    return GST_BASE_TRANSFORM_CLASS (parent_class)->transform_meta (trans,
+        outbuf, meta, inbuf);
+  if (gst_meta_api_type_has_tag (info->api,
+          g_quark_from_static_string (GST_META_TAG_VIDEO_SIZE_STR))) {
+    GstVideoMetaTransform scale = { &self->in_info, &self->out_info };
+
+    if (info->transform_func)
+      info->transform_func (outbuf, meta, inbuf,
+          gst_video_meta_transform_scale_get_quark (), &scale);
+    return FALSE;
+  }
+  return TRUE;
+}
+
+static YonosFrame
+frame_planes (GstVideoFrame * frame)
+{
+  YonosFrame f = { {NULL,}, {0,} };
+
+  for (guint i = 0; i < GST_VIDEO_FRAME_N_PLANES (frame); i++) {
+    f.plane[i] = GST_VIDEO_FRAME_PLANE_DATA (frame, i);
+    f.stride[i] = GST_VIDEO_FRAME_PLANE_STRIDE (frame, i);
+  }
+  return f;
+}
+
+static void
+measure (GstYonosUpscale * self, gint64 spent)
+{
+  gchar *text;
+
+  GST_CAT_LOG_OBJECT (CAT_PERFORMANCE, self, "frame took %" G_GINT64_FORMAT
+      " us", spent);
+  /* Measured once for a stream; the first frame warms up. */
+  if (!self->measuring || self->n_measured++ == 0)
+    return;
+  self->time_spent += spent;
+  if (self->n_measured <= FRAMES_TO_MEASURE)
+    return;
+  self->measuring = FALSE;
+  text = g_strdup_printf ("yonosupscale found no GPU and runs on the CPU, at "
+      "%.1f frames a second.",
+      FRAMES_TO_MEASURE * 1e6 / MAX (self->time_spent, 1));
+  /* gst-launch-1.0 shows an information's debug string only. */
+  GST_ELEMENT_INFO (self, RESOURCE, SETTINGS, ("%s", text), ("%s", text));
+  g_free (text);
+}
+
+static GstFlowReturn
+gst_yonos_upscale_transform (GstBaseTransform * trans, GstBuffer * inbuf,
+    GstBuffer * outbuf)
+{
+  GstYonosUpscale *self = GST_YONOS_UPSCALE (trans);
+  GstVideoFrame in, out;
+  YonosFrame from, to;
+  GError *err = NULL;
+  gint64 start;
+  gboolean done;
+
+  if (!self->upscaler)
+    return GST_FLOW_NOT_NEGOTIATED;
+  if (!gst_video_frame_map (&in, &self->in_info, inbuf,
+          GST_MAP_READ | GST_VIDEO_FRAME_MAP_FLAG_NO_REF)) {
+    GST_ELEMENT_ERROR (self, RESOURCE, READ,
+        ("yonosupscale cannot read its input frame; it may be smaller than its "
+            "caps say."), (NULL));
+    return GST_FLOW_ERROR;
+  }
+  if (!gst_video_frame_map (&out, &self->out_info, outbuf,
+          GST_MAP_WRITE | GST_VIDEO_FRAME_MAP_FLAG_NO_REF)) {
+    gst_video_frame_unmap (&in);
+    GST_ELEMENT_ERROR (self, RESOURCE, WRITE,
+        ("yonosupscale cannot write to its output frame."), (NULL));
+    return GST_FLOW_ERROR;
+  }
+
+  from = frame_planes (&in);
+  to = frame_planes (&out);
+  start = g_get_monotonic_time ();
+  done = yonos_upscaler_run (self->upscaler, &from, &to, &err);
+  gst_video_frame_unmap (&out);
+  gst_video_frame_unmap (&in);
+  if (!done) {
+    gst_yonos_post_error (self, err);
+    g_clear_error (&err);
+    return GST_FLOW_ERROR;
+  }
+  measure (self, g_get_monotonic_time () - start);
+  return GST_FLOW_OK;
+}
+
+static gboolean
+gst_yonos_upscale_src_event (GstBaseTransform * trans, GstEvent * event)
+{
+  GstYonosUpscale *self = GST_YONOS_UPSCALE (trans);
+  gint in_width = self->in_info.width, in_height = self->in_info.height;
+  gint out_width = self->out_info.width, out_height = self->out_info.height;
+  gdouble x, y;
+
+  if (GST_EVENT_TYPE (event) == GST_EVENT_NAVIGATION && out_width > 0
+      && out_height > 0) {
+    event = gst_event_make_writable (event);
+    if (gst_navigation_event_get_coordinates (event, &x, &y))
+      gst_navigation_event_set_coordinates (event, x * in_width / out_width,
+          y * in_height / out_height);
+  }
+  return GST_BASE_TRANSFORM_CLASS (parent_class)->src_event (trans, event);
+}
+
+/* --- object --- */
+
+static gboolean
+gst_yonos_upscale_stop (GstBaseTransform * trans)
+{
+  forget (GST_YONOS_UPSCALE (trans));
+  return TRUE;
+}
+
+static void
+gst_yonos_upscale_set_property (GObject * object, guint id,
+    const GValue * value, GParamSpec * pspec)
+{
+  GstYonosSettings *s = &GST_YONOS_UPSCALE (object)->settings;
+
+  GST_OBJECT_LOCK (object);
+  switch (id) {
+    case PROP_SCALE:
+      s->scale = g_value_get_enum (value);
+      break;
+    case PROP_MODEL:
+      g_free (s->model);
+      s->model = g_value_dup_string (value);
+      break;
+    case PROP_TIER:
+      s->tier = g_value_get_enum (value);
+      break;
+    case PROP_DEVICE:
+      g_free (s->device);
+      s->device = g_value_dup_string (value);
+      if (!s->device)
+        s->device = g_strdup (DEFAULT_DEVICE);
+      break;
+    case PROP_SEED:
+      s->seed = g_value_get_uint64 (value);
+      break;
+    default:
+      G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
+      break;
+  }
+  GST_OBJECT_UNLOCK (object);
+}
+
+static void
+gst_yonos_upscale_get_property (GObject * object, guint id, GValue * value,
+    GParamSpec * pspec)
+{
+  GstYonosSettings *s = &GST_YONOS_UPSCALE (object)->settings;
+
+  GST_OBJECT_LOCK (object);
+  switch (id) {
+    case PROP_SCALE:
+      g_value_set_enum (value, s->scale);
+      break;
+    case PROP_MODEL:
+      g_value_set_string (value, s->model);
+      break;
+    case PROP_TIER:
+      g_value_set_enum (value, s->tier);
+      break;
+    case PROP_DEVICE:
+      g_value_set_string (value, s->device);
+      break;
+    case PROP_SEED:
+      g_value_set_uint64 (value, s->seed);
+      break;
+    default:
+      G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
+      break;
+  }
+  GST_OBJECT_UNLOCK (object);
+}
+
+static void
+gst_yonos_upscale_finalize (GObject * object)
+{
+  GstYonosUpscale *self = GST_YONOS_UPSCALE (object);
+
+  forget (self);
+  g_free (self->settings.model);
+  g_free (self->settings.device);
+  G_OBJECT_CLASS (parent_class)->finalize (object);
+}
+
+static void
+install_properties (GObjectClass * klass)
+{
+  const GParamFlags flags = G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS |
+      GST_PARAM_MUTABLE_READY;
+
+  g_object_class_install_property (klass, PROP_SCALE,
+      g_param_spec_enum ("scale", "Scale",
+          "Enlargement, where no size is fixed downstream",
+          gst_yonos_scale_get_type (), DEFAULT_SCALE, flags));
+  g_object_class_install_property (klass, PROP_MODEL,
+      g_param_spec_string ("model", "Model",
+          "Path of a .safetensors model (NULL = the shipped one of the tier)",
+          NULL, flags));
+  g_object_class_install_property (klass, PROP_TIER,
+      g_param_spec_enum ("tier", "Tier",
+          "Which shipped model to use where the model property is not set",
+          gst_yonos_tier_get_type (), DEFAULT_TIER, flags));
+  g_object_class_install_property (klass, PROP_DEVICE,
+      g_param_spec_string ("device", "Device",
+          "auto, cpu, a GPU's index, or a part of its name", DEFAULT_DEVICE,
+          flags));
+  g_object_class_install_property (klass, PROP_SEED,
+      g_param_spec_uint64 ("seed", "Seed",
+          "Seed of the noise that the model draws details from", 0, G_MAXUINT64,
+          DEFAULT_SEED, flags));
+}
+
+static void
+gst_yonos_upscale_class_init (GstYonosUpscaleClass * klass)
+{
+  GObjectClass *object_class = G_OBJECT_CLASS (klass);
+  GstElementClass *element_class = GST_ELEMENT_CLASS (klass);
+  GstBaseTransformClass *trans_class = GST_BASE_TRANSFORM_CLASS (klass);
+
+  object_class->set_property = gst_yonos_upscale_set_property;
+  object_class->get_property = gst_yonos_upscale_get_property;
+  object_class->finalize = gst_yonos_upscale_finalize;
+  install_properties (object_class);
+
+  gst_element_class_add_static_pad_template (element_class, &sink_template);
+  gst_element_class_add_static_pad_template (element_class, &src_template);
+  gst_element_class_set_static_metadata (element_class, "Neural upscaler",
+      "Filter/Effect/Converter/Scaler/Video",
+      "Enlarges video 2, 4 or 8 times with a neural network", "gst-yonos");
+  gst_type_mark_as_plugin_api (gst_yonos_scale_get_type (), 0);
+  gst_type_mark_as_plugin_api (gst_yonos_tier_get_type (), 0);
+
+  trans_class->transform_caps = gst_yonos_upscale_transform_caps;
+  trans_class->fixate_caps = gst_yonos_upscale_fixate_caps;
+  trans_class->set_caps = gst_yonos_upscale_set_caps;
+  trans_class->get_unit_size = gst_yonos_upscale_get_unit_size;
+  trans_class->propose_allocation = gst_yonos_upscale_propose_allocation;
+  trans_class->decide_allocation = gst_yonos_upscale_decide_allocation;
+  trans_class->filter_meta = gst_yonos_upscale_filter_meta;
+  trans_class->transform_meta = gst_yonos_upscale_transform_meta;
+  trans_class->transform = gst_yonos_upscale_transform;
+  trans_class->src_event = gst_yonos_upscale_src_event;
+  trans_class->stop = gst_yonos_upscale_stop;
+}
+
+static void
+gst_yonos_upscale_init (GstYonosUpscale * self)
+{
+  self->settings.scale = DEFAULT_SCALE;
+  self->settings.tier = DEFAULT_TIER;
+  self->settings.device = g_strdup (DEFAULT_DEVICE);
+  self->settings.seed = DEFAULT_SEED;
+  gst_base_transform_set_qos_enabled (GST_BASE_TRANSFORM (self), TRUE);
+  forget (self);
+}

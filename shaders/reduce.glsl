@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Include after common.glsl; LOCAL must be a power of two. Every invocation of the workgroup must call. */
+
+shared vec4 partial[LOCAL];
+
+vec4 reduce(vec4 value)
+{
+    uint lane = gl_LocalInvocationID.x;
+
+    barrier();
+    partial[lane] = value;
+    barrier();
+    for (uint step = LOCAL / 2; step > 0; step /= 2) {
+        if (lane < step)
+            partial[lane] += partial[lane + step];
+        barrier();
+    }
+    return partial[0];
+}
