@@ -23,6 +23,8 @@ void main()
     float x = load0(k), s = p.f == 0.0 ? 1.0 : p.f;
     if (p.i[0] == 2)
         store(k, s * tanh_exact(x / s));
+    else if (p.i[0] == 3)
+        store(k, floor(clamp(x, 0.0, 1.0) * 255.0 + 0.5) / 255.0);
     else
         store(k, x < 0.0 ? x * p.f : x);
 }

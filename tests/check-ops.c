@@ -53,6 +53,22 @@ static YonosTensorId build_add(YonosGraph *g, YonosTensorId x, int variant)
     return yonos_add(g, x, param(g, "b", s.n, 1, 1, s.c), 2);
 }
 
+static YonosTensorId build_mix(YonosGraph *g, YonosTensorId x, int variant)
+{
+    YonosShape s = yonos_graph_shape(g, x), factor = {s.n, 1, 1, 1};
+    YonosTensorId u = yonos_graph_input(g, "u", YONOS_F32, factor), v = yonos_graph_input(g, "v", YONOS_F32, factor);
+
+    if (variant)
+        return yonos_mix(g, x, u, YONOS_NONE, YONOS_NONE);
+    return yonos_mix(g, x, u, yonos_act(g, x, YONOS_ACT_LEAKY, 0.3f), v);
+}
+
+/* Codes of a ramp: half the fills lie outside 0..1. */
+static YonosTensorId build_codes(YonosGraph *g, YonosTensorId x, G_GNUC_UNUSED int variant)
+{
+    return yonos_act(g, x, YONOS_ACT_CODES, 0);
+}
+
 static YonosTensorId build_layout(YonosGraph *g, YonosTensorId x, int variant)
 {
     int c = yonos_graph_shape(g, x).c;
@@ -104,6 +120,7 @@ static YonosTensorId build_resize(YonosGraph *g, YonosTensorId x, int variant)
 static const Case cases[] = {
     {"conv", build_conv, 64, TRUE},     {"act", build_act, 2, TRUE},          {"add", build_add, 3, TRUE},
     {"layout", build_layout, 7, TRUE},  {"group-norm", build_norm, 2, FALSE}, {"resize", build_resize, 10, FALSE},
+    {"mix", build_mix, 2, TRUE},        {"codes", build_codes, 1, FALSE},
 };
 
 static const YonosShape shapes[] = {{1, 7, 5, 6}, {2, 9, 12, 17}, {1, 3, 3, 4}, {1, 1, 1, 8}};

@@ -168,6 +168,14 @@ YonosTensorId yonos_graph_param(YonosGraph *graph, const char *name, YonosShape 
     return tensor;
 }
 
+const YonosTensor *yonos_graph_find_param(const YonosGraph *graph, const char *name)
+{
+    for (guint i = 0; i < graph->params->len; i++)
+        if (!strcmp(g_array_index(graph->params, YonosParam, i).name, name))
+            return yonos_graph_at(graph, g_array_index(graph->params, YonosParam, i).tensor);
+    return NULL;
+}
+
 YonosTensorId yonos_graph_append(YonosGraph *graph, YonosNode node)
 {
     const YonosOp *op = yonos_op(node.op);

@@ -88,6 +88,9 @@ YonosTensorId yonos_graph_view(YonosGraph *graph, YonosBufferId buffer, gsize of
 /* The parameter of that name; made on first use, shared afterwards (then the shape must be the same). */
 YonosTensorId yonos_graph_param(YonosGraph *graph, const char *name, YonosShape shape);
 
+/* The parameter of that full name, or NULL. */
+const YonosTensor *yonos_graph_find_param(const YonosGraph *graph, const char *name);
+
 /* Appends a node. With node->out == YONOS_NONE the shape rule makes the output in the arena. Returns the output. */
 YonosTensorId yonos_graph_append(YonosGraph *graph, YonosNode node);
 

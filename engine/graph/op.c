@@ -23,6 +23,7 @@ static const YonosOp *const table[YONOS_OP_COUNT] = {
     [YONOS_OP_L1_GRAD] = &yonos_op_l1_grad,
     [YONOS_OP_MSE] = &yonos_op_mse,
     [YONOS_OP_MSE_GRAD] = &yonos_op_mse_grad,
+    [YONOS_OP_MIX] = &yonos_op_mix,
 };
 
 const YonosOp *yonos_op(int id)

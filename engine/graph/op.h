@@ -28,6 +28,7 @@ typedef enum {
     YONOS_OP_L1_GRAD,      /* in: dloss, a, b */
     YONOS_OP_MSE,          /* loss: mean of w[n] (a - b)^2; in: a, b, w {n, 1, 1, 1} */
     YONOS_OP_MSE_GRAD,     /* in: dloss, a, b, w */
+    YONOS_OP_MIX,          /* u[n] a + v[n] b, a factor a picture {n, 1, 1, 1}; in: a, u, and b, v or none */
     YONOS_OP_COUNT
 } YonosOpId;
 
@@ -35,6 +36,7 @@ typedef enum {
     YONOS_ACT_NONE,
     YONOS_ACT_LEAKY, /* max(x, slope x), slope 0 is ReLU */
     YONOS_ACT_TANH,  /* scale tanh(x / scale), scale 0 means 1 */
+    YONOS_ACT_CODES, /* clipped to 0..1 and rounded to 8-bit codes, k / 255; no gradient: pictures are data */
 } YonosAct;
 
 /* What a reference or an override gets: operands resolved to memory, NULL for absent ones. */
@@ -62,7 +64,7 @@ const YonosOp *yonos_op(int id);
 
 /* Rows, by file of engine/ops. */
 extern const YonosOp yonos_op_conv, yonos_op_conv_data, yonos_op_conv_weights, yonos_op_sum_pixels;
-extern const YonosOp yonos_op_act, yonos_op_act_grad, yonos_op_add;
+extern const YonosOp yonos_op_act, yonos_op_act_grad, yonos_op_add, yonos_op_mix;
 extern const YonosOp yonos_op_concat, yonos_op_slice, yonos_op_embed, yonos_op_shuffle, yonos_op_unshuffle;
 extern const YonosOp yonos_op_nearest, yonos_op_sum_blocks, yonos_op_group_norm;
 extern const YonosOp yonos_op_resize, yonos_op_extent;

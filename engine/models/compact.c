@@ -96,8 +96,8 @@ YonosTensorId yonos_compact_student(YonosGraph *g, const YonosCompactTier *tier,
     int s = tier->student;
     YonosTensorId x, h;
 
-    if (time >= 0)
-        time = conv(g, "student.time", time, 64, (Conv){.kernel = 1});                      /* {n, 1, 1, 64} */
+    if (time >= 0) /* {n, 1, 1, 64} */
+        time = conv(g, "student.time", time, YONOS_COMPACT_TIME, (Conv){.kernel = 1});
     x = conv(g, "student.in", yonos_concat(g, z_t, z_l), s, (Conv){0});                     /* {n, H/8, W/8, s} */
     x = block(g, "student.upper", x, time);
     h = conv(g, "student.down", x, s, (Conv){.stride = 2});                                 /* {n, H/16, W/16, s} */
@@ -111,9 +111,9 @@ YonosTensorId yonos_compact_decoder(YonosGraph *g, const YonosCompactTier *tier,
                                     int scale)
 {
     int t = tier->trunk;
-    YonosTensorId h = yonos_shuffle(g, conv(g, "decoder.in", z, 4 * t, (Conv){.linear = TRUE}), 2); /* {n, H/4, W/4, t} */
-    YonosTensorId lr;
+    YonosTensorId h = conv(g, "decoder.in", z, 4 * t, (Conv){.linear = TRUE}), lr; /* {n, H/8, W/8, 4 t} */
 
+    h = yonos_shuffle(g, h, 2); /* {n, H/4, W/4, t} */
     if (x_l >= 0) {
         if (scale == 8) /* {n, H/8, W/8, 3} -> {n, H/4, W/4, t} */
             lr = yonos_shuffle(g, conv(g, "decoder.lr", x_l, 4 * t, (Conv){.linear = TRUE}), 2);

@@ -7,6 +7,7 @@
  * H x W is the size of the large picture, N the scale, C the latent channels; the latent grid is H/8 x W/8. */
 
 #define YONOS_COMPACT_LATENT 16
+#define YONOS_COMPACT_TIME 64 /* length of the embedding of the noise level */
 #define YONOS_COMPACT_GRID 16 /* H and W must be multiples: 8 for the latent grid, 2 for the student's lower level */
 
 typedef struct {

@@ -17,14 +17,21 @@ static gboolean metadata_is(const YonosModelFile *model, const char *key, const 
     return g_strcmp0(yonos_safetensors_metadata(model->file, key), value) == 0;
 }
 
+gboolean yonos_model_file_open_weights(YonosModelFile *model, const char *path, GError **error)
+{
+    *model = (YonosModelFile){yonos_safetensors_open(path, error), NULL, NULL, 0};
+    model->path = g_strdup(path);
+    return model->file != NULL;
+}
+
 gboolean yonos_model_file_open(YonosModelFile *model, const char *path, int scale, GError **error)
 {
     const char *text;
 
-    *model = (YonosModelFile){yonos_safetensors_open(path, error), NULL, NULL, 0};
-    if (!model->file)
+    if (!yonos_model_file_open_weights(model, path, error)) {
+        yonos_model_file_clear(model);
         return FALSE;
-    model->path = g_strdup(path);
+    }
     text = yonos_safetensors_metadata(model->file, "scale");
     model->scale = text ? atoi(text) : 0;
     model->tier = yonos_safetensors_metadata(model->file, "tier");
@@ -61,7 +68,7 @@ static void transpose(float *ours, float *file, YonosShape s, gboolean to_file)
                 }
 }
 
-static guint file_shape(const char *name, YonosShape s, gint64 dims[8])
+static guint file_shape(const char *name, YonosShape s, gint64 dims[YONOS_ST_MAX_DIMS])
 {
     if (!g_str_has_suffix(name, ".weight")) {
         dims[0] = s.c;
@@ -74,32 +81,43 @@ static guint file_shape(const char *name, YonosShape s, gint64 dims[8])
     return 4;
 }
 
-static gboolean load_one(const YonosModelFile *model, YonosExecutor *ex, const YonosParam *param, GError **error)
+gboolean yonos_model_file_read(const YonosModelFile *model, const char *name, YonosShape shape, float *values,
+                               GError **error)
 {
-    const YonosTensor *t = yonos_graph_at(ex->graph, param->tensor);
-    gint64 want[8], have[8];
-    guint n_want = file_shape(param->name, t->shape, want), n_have;
-    gsize n = yonos_shape_elements(t->shape);
-    float *file, *ours;
+    gint64 want[YONOS_ST_MAX_DIMS], have[YONOS_ST_MAX_DIMS];
+    guint n_want = file_shape(name, shape, want), n_have;
+    gsize n = yonos_shape_elements(shape);
+    float *file;
     gboolean ok;
 
-    if (!yonos_safetensors_shape(model->file, param->name, &n_have, have)) {
-        g_set_error(error, YONOS_ERROR, YONOS_ERROR_MODEL, "%s lacks the tensor '%s'.", model->path, param->name);
+    if (!yonos_safetensors_shape(model->file, name, &n_have, have)) {
+        g_set_error(error, YONOS_ERROR, YONOS_ERROR_MODEL, "%s lacks the tensor '%s'.", model->path, name);
         return FALSE;
     }
     if (n_want != n_have || memcmp(want, have, n_want * sizeof *want)) {
         g_set_error(error, YONOS_ERROR, YONOS_ERROR_MODEL, "%s: tensor '%s' has another shape than the network's.",
-                    model->path, param->name);
+                    model->path, name);
         return FALSE;
     }
+    if (n_want == 1)
+        return yonos_safetensors_read_f32(model->file, name, values, n, error);
     file = g_new(float, n);
-    ours = g_new(float, n);
-    ok = yonos_safetensors_read_f32(model->file, param->name, file, n, error);
-    if (ok && n_want == 4)
-        transpose(ours, file, t->shape, FALSE);
-    ok = ok && yonos_executor_write(ex, t->buffer, t->offset, n_want == 4 ? ours : file, n, error);
+    ok = yonos_safetensors_read_f32(model->file, name, file, n, error);
+    if (ok)
+        transpose(values, file, shape, FALSE);
     g_free(file);
-    g_free(ours);
+    return ok;
+}
+
+static gboolean load_one(const YonosModelFile *model, YonosExecutor *ex, const YonosParam *param, GError **error)
+{
+    const YonosTensor *t = yonos_graph_at(ex->graph, param->tensor);
+    gsize n = yonos_shape_elements(t->shape);
+    float *values = g_new(float, n);
+    gboolean ok = yonos_model_file_read(model, param->name, t->shape, values, error) &&
+                  yonos_executor_write(ex, t->buffer, t->offset, values, n, error);
+
+    g_free(values);
     return ok;
 }
 
@@ -135,7 +153,7 @@ gboolean yonos_model_file_write(const char *path, const YonosGraph *graph, const
         const YonosTensor *t = yonos_graph_at(graph, param->tensor);
         YonosStTensor st = {.name = param->name};
         float *file;
-        if (only && !g_str_has_prefix(param->name, only))
+        if (param->frozen || (only && !g_str_has_prefix(param->name, only)))
             continue;
         file = g_new(float, yonos_shape_elements(t->shape));
         st.n_dims = file_shape(param->name, t->shape, st.dims);

@@ -20,11 +20,18 @@ typedef struct {
 gboolean yonos_model_file_open(YonosModelFile *model, const char *path, int scale, GError **error);
 void yonos_model_file_clear(YonosModelFile *model);
 
+/* Opens any weights file, without looking at its metadata: tier NULL, scale 0. To be cleared after a failure too. */
+gboolean yonos_model_file_open_weights(YonosModelFile *model, const char *path, GError **error);
+
+/* Reads one tensor in our memory order: values has the elements of `shape`. */
+gboolean yonos_model_file_read(const YonosModelFile *model, const char *name, YonosShape shape, float *values,
+                               GError **error);
+
 /* Fills every parameter of the executor's graph. Names and shapes must agree both ways: a missing, surplus or
  * misshapen tensor is an error, and so are NaN and infinity. */
 gboolean yonos_model_file_load(const YonosModelFile *model, YonosExecutor *ex, GError **error);
 
-/* Writes the parameters held in `values` (laid out as graph->param_buffer) with the given metadata (char * -> char *).
- * `only`, unless NULL, is the prefix that names must have. */
+/* Writes the parameters held in `values` (laid out as graph->param_buffer), frozen ones left out, with the given metadata
+ * (char * -> char *). `only`, unless NULL, is the prefix that names must have. */
 gboolean yonos_model_file_write(const char *path, const YonosGraph *graph, const float *values, YonosStDtype dtype,
                                 const char *only, GHashTable *metadata, GError **error);

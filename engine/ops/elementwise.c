@@ -26,12 +26,19 @@ static void act_reference(const YonosCall *c)
 
     for (gsize k = 0; k < n; k++) {
         float x = c->in[0][k];
-        c->out[k] = c->node->i[0] == YONOS_ACT_TANH ? s * tanhf(x / s) : x < 0 ? x * p : x;
+        if (c->node->i[0] == YONOS_ACT_TANH)
+            c->out[k] = s * tanhf(x / s);
+        else if (c->node->i[0] == YONOS_ACT_CODES)
+            c->out[k] = floorf(CLAMP(x, 0.0f, 1.0f) * 255 + 0.5f) / 255;
+        else
+            c->out[k] = x < 0 ? x * p : x;
     }
 }
 
 static void act_gradient(YonosGraph *g, const YonosNode *node, YonosTensorId dy, void *gradients)
 {
+    if (node->i[0] == YONOS_ACT_CODES)
+        yonos_graph_fail(g, "Operation 'act' cannot be trained through where it rounds to codes.");
     yonos_gradient_add(g, gradients, node->in[0],
                        yonos_append(g, YONOS_OP_ACT_GRAD, 2, (YonosTensorId[]){dy, node->out}, YONOS_NONE, node->i, 1,
                                     node->f[0], 0));
@@ -109,6 +116,45 @@ static void add_gradient(YonosGraph *g, const YonosNode *node, YonosTensorId dy,
 }
 
 const YonosOp yonos_op_add = {"add", 2, 2, FALSE, add_shape, add_reference, add_gradient};
+
+/* mix */
+
+static void mix_shape(YonosGraph *g, const YonosNode *node, YonosShape *out)
+{
+    YonosShape a = yonos_graph_shape(g, node->in[0]), factor = {a.n, 1, 1, 1};
+    gboolean alone = node->n_inputs == 2;
+
+    *out = a;
+    if (!yonos_shape_equal(factor, yonos_graph_shape(g, node->in[1])) ||
+        (!alone && (node->n_inputs != 4 || !yonos_shape_equal(a, yonos_graph_shape(g, node->in[2])) ||
+                    !yonos_shape_equal(factor, yonos_graph_shape(g, node->in[3])))))
+        yonos_graph_fail(g, "Operation 'mix' needs tensors of one shape and a factor a picture.");
+}
+
+static void mix_reference(const YonosCall *c)
+{
+    gsize n = yonos_shape_elements(c->out_shape), picture = n / c->out_shape.n;
+
+    for (gsize k = 0; k < n; k++)
+        c->out[k] = c->in[1][k / picture] * c->in[0][k] + (c->in[2] ? c->in[3][k / picture] * c->in[2][k] : 0);
+}
+
+static void mix_gradient(YonosGraph *g, const YonosNode *node, YonosTensorId dy, void *gradients)
+{
+    for (int k = 0; k < node->n_inputs; k += 2) {
+        if (yonos_gradient_wanted(gradients, node->in[k]))
+            yonos_gradient_add(g, gradients, node->in[k], yonos_mix(g, dy, node->in[k + 1], YONOS_NONE, YONOS_NONE));
+        if (yonos_gradient_wanted(gradients, node->in[k + 1]))
+            yonos_graph_fail(g, "Operation 'mix' cannot train its factors.");
+    }
+}
+
+const YonosOp yonos_op_mix = {"mix", 2, 4, FALSE, mix_shape, mix_reference, mix_gradient};
+
+YonosTensorId yonos_mix(YonosGraph *g, YonosTensorId a, YonosTensorId u, YonosTensorId b, YonosTensorId v)
+{
+    return yonos_append(g, YONOS_OP_MIX, b < 0 ? 2 : 4, (YonosTensorId[]){a, u, b, v}, YONOS_NONE, NULL, 0, 0, 0);
+}
 
 YonosTensorId yonos_act(YonosGraph *g, YonosTensorId x, YonosAct act, float parameter)
 {

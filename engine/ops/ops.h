@@ -19,6 +19,8 @@ YonosTensorId yonos_conv(YonosGraph *g, YonosTensorId x, YonosTensorId w, YonosT
 YonosTensorId yonos_act(YonosGraph *g, YonosTensorId x, YonosAct act, float parameter);
 /* a + k b */
 YonosTensorId yonos_add(YonosGraph *g, YonosTensorId a, YonosTensorId b, float k);
+/* u[n] a + v[n] b, factors {n, 1, 1, 1}; b and v may both be YONOS_NONE */
+YonosTensorId yonos_mix(YonosGraph *g, YonosTensorId a, YonosTensorId u, YonosTensorId b, YonosTensorId v);
 YonosTensorId yonos_concat(YonosGraph *g, YonosTensorId a, YonosTensorId b);
 YonosTensorId yonos_slice(YonosGraph *g, YonosTensorId x, int first, int count);
 YonosTensorId yonos_shuffle(YonosGraph *g, YonosTensorId x, int factor);
