@@ -13,6 +13,8 @@ static void start(YonosOptimizer *o, const YonosParam *param, guint64 seed)
     guint64 own = seed ^ g_str_hash(param->name);
     float scale = sqrtf(2.0f / ((float)t->shape.n * t->shape.h * t->shape.w));
 
+    if (g_str_has_suffix(param->name, ".1.weight") || g_str_has_suffix(param->name, ".out.weight"))
+        scale *= 0.1f;
     for (gsize k = 0; k < n; k++) {
         o->trained[t->offset + k] = !param->frozen;
         if (g_str_has_suffix(param->name, ".weight"))

@@ -20,7 +20,8 @@ typedef struct {
     double rate, decay, clip, average; /* average: decay of the moving average, towards which it warms up */
 } YonosOptimizerParams;
 
-/* Weights start at He's normal (2015, eq. 14) from `seed`, biases at zero. */
+/* Weights start at He's normal (2015, eq. 14) from `seed`, biases at zero; what ends a residual branch or a network
+ * (names ending in .1.weight and .out.weight) at a tenth of it, so that a block begins as the identity. */
 YonosOptimizer *yonos_optimizer_new(const YonosGraph *graph, YonosBufferId gradients, guint64 seed);
 void yonos_optimizer_free(YonosOptimizer *o);
 

@@ -1,0 +1,350 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The trainer: noise schedule, loader, checkpoints and resume, the whole chain in small from a pack to a model file. */
+#include "base/error.h"
+#include "checkpoint.h"
+#include "cpu/cpu-executor.h"
+#include "export.h"
+#include "fit.h"
+#include "loader.h"
+#include "models/model-file.h"
+#include "noise.h"
+#include "ops/ops.h"
+
+#include <glib/gstdio.h>
+#include <math.h>
+#include <string.h>
+
+#define SEED 20261123
+#define SIDE 48
+
+static char *folder;
+
+static char *in_folder(const char *name)
+{
+    return g_build_filename(folder, name, NULL);
+}
+
+/* Pictures of waves and bars, three of SIDE x SIDE + 5 and one too small for a crop. */
+static void make_pack(void)
+{
+    char *path = in_folder("pack");
+    YonosPackWriter *w = yonos_pack_writer_new(path, NULL);
+    guint8 *rgb = g_new(guint8, 3 * SIDE * (SIDE + 5));
+    GError *error = NULL;
+
+    for (int k = 0; k < 4; k++) {
+        for (int at = 0; at < SIDE * (SIDE + 5) * 3; at++) {
+            int c = at % 3, x = at / 3 % SIDE, y = at / 3 / SIDE;
+            rgb[at] =
+                (guint8)(128 + 60 * sin(x * (0.5 + 0.2 * k) + c) * cos(y * 0.3) + ((x + 2 * y) % 17 < 3 ? 50 : 0));
+        }
+        yonos_pack_writer_add(w, rgb, SIDE, k == 3 ? 8 : SIDE + 5, SIDE * 3, &error);
+        g_assert_no_error(error);
+    }
+    g_assert_true(yonos_pack_writer_finish(w, &error));
+    yonos_pack_writer_free(w);
+    g_free(rgb);
+    g_free(path);
+}
+
+static YonosPack *open_pack(void)
+{
+    char *path = in_folder("pack");
+    GError *error = NULL;
+    YonosPack *pack = yonos_pack_open(path, &error);
+
+    g_assert_no_error(error);
+    g_free(path);
+    return pack;
+}
+
+static void test_noise(void)
+{
+    YonosNoiseLevel level;
+    guint last = 0;
+
+    yonos_noise_level(&level, 1);
+    g_assert_cmpfloat(level.a, ==, 0);
+    g_assert_cmpfloat(level.s, ==, 1);
+    g_assert_cmpfloat(level.omega, ==, 1);
+    yonos_noise_level(&level, 0);
+    g_assert_cmpfloat(level.a, ==, 1);
+    g_assert_cmpfloat(level.omega, ==, 6);
+    for (double t = 0; t <= 1; t += 1 / 64.0) {
+        yonos_noise_level(&level, t);
+        g_assert_cmpfloat_with_epsilon(level.a * level.a + level.s * level.s, 1, 1e-6);
+        for (int k = 0; k < YONOS_COMPACT_TIME; k++)
+            g_assert_cmpfloat(fabsf(level.embedding[k]), <=, 1);
+    }
+    for (guint n = 0; n < 16; n++)
+        last += yonos_noise_draw(SEED, 3, n, 16) == 1;
+    g_assert_cmpint(last, >=, 6);
+    g_assert_cmpint(last, <, 16);
+}
+
+static void test_loader(void)
+{
+    YonosPack *pack = open_pack();
+    YonosLoaderParams params = {pack, 3, 32, 10, SEED, 0};
+    YonosLoader *whole = yonos_loader_new(&params, NULL), *later;
+    const YonosBatch *a, *b;
+    GError *error = NULL;
+
+    params.first = 5;
+    later = yonos_loader_new(&params, NULL);
+    for (int k = 0; k < 5; k++)
+        a = yonos_loader_next(whole);
+    for (int k = 0; k < 3; k++) {
+        a = yonos_loader_next(whole);
+        b = yonos_loader_next(later);
+        g_assert_cmpmem(a->pictures, 3 * 32 * 32 * 3 * sizeof(float), b->pictures, 3 * 32 * 32 * 3 * sizeof(float));
+        g_assert_cmpmem(a->noise, 10 * sizeof(float), b->noise, 10 * sizeof(float));
+    }
+    g_assert_true(memcmp(a->pictures, a->pictures + 32 * 32 * 3, 32 * 32 * 3 * sizeof(float)));
+    yonos_loader_free(whole);
+    yonos_loader_free(later);
+    params.crop = 64;
+    g_assert_null(yonos_loader_new(&params, &error));
+    g_assert_error(error, YONOS_ERROR, YONOS_ERROR_FORMAT);
+    g_error_free(error);
+    yonos_pack_free(pack);
+}
+
+static guint stop_after; /* calls of `stopped` until it says TRUE; 0: never */
+
+static gboolean stopped(void)
+{
+    return stop_after && !--stop_after;
+}
+
+static gboolean fit(const char *out, const char *stage, int scale, guint64 steps, GError **error)
+{
+    char *pack = in_folder("pack"), *results = in_folder(out);
+    YonosFitParams p = {.stage = yonos_stage(stage),
+                        .tier = "fast",
+                        .pack = pack,
+                        .folder = results,
+                        .device = "cpu",
+                        .steps = steps,
+                        .seed = SEED,
+                        .rate = 1e-3,
+                        .decay = 1e-4,
+                        .clip = 1,
+                        .average = 0.9,
+                        .checkpoint_every = 3600,
+                        .stopped = stopped,
+                        .params = {yonos_compact_tier("fast"), scale, 2, 32}};
+    gboolean finished = FALSE;
+
+    g_mkdir_with_parents(results, 0700);
+    g_assert_true(yonos_fit(&p, &finished, error) || (error && *error));
+    g_free(pack);
+    g_free(results);
+    return finished;
+}
+
+static void assert_same_file(const char *a, const char *b)
+{
+    char *path_a = in_folder(a), *path_b = in_folder(b), *text_a, *text_b;
+    gsize size_a, size_b;
+
+    g_assert_true(g_file_get_contents(path_a, &text_a, &size_a, NULL));
+    g_assert_true(g_file_get_contents(path_b, &text_b, &size_b, NULL));
+    g_assert_cmpmem(text_a, size_a, text_b, size_b);
+    g_free(text_a);
+    g_free(text_b);
+    g_free(path_a);
+    g_free(path_b);
+}
+
+/* Stopped and gone on with, a fit ends with the same weights, bit for bit; so it does when its newest checkpoint was
+ * cut short, and is then passed over for the one before. */
+static void test_resume(void)
+{
+    char *newest = in_folder("broken/autoencoder-00000006.ckpt"), *bytes;
+    GError *error = NULL;
+    gsize n;
+
+    stop_after = 0;
+    g_assert_true(fit("straight", "autoencoder", 0, 9, &error));
+    for (int k = 0; k < 2; k++) {
+        stop_after = 4; /* three steps, then a checkpoint */
+        g_assert_false(fit("broken", "autoencoder", 0, 9, &error));
+        g_assert_no_error(error);
+    }
+    stop_after = 0;
+    g_assert_true(g_file_get_contents(newest, &bytes, &n, NULL));
+    g_assert_true(g_file_set_contents(newest, bytes, n / 2, NULL));
+    g_assert_true(fit("broken", "autoencoder", 0, 9, &error));
+    g_assert_no_error(error);
+    assert_same_file("straight/autoencoder.safetensors", "broken/autoencoder.safetensors");
+    g_free(bytes);
+    g_free(newest);
+}
+
+static void test_refusals(void)
+{
+    GError *error = NULL;
+
+    g_assert_false(fit("refused", "teacher", 2, 3, &error));
+    g_assert_error(error, YONOS_ERROR, YONOS_ERROR_FILE);
+    g_assert_true(g_str_has_prefix(error->message, "Stage teacher needs the result of stage autoencoder: "));
+    g_clear_error(&error);
+    stop_after = 2;
+    g_assert_false(fit("refused", "autoencoder", 0, 9, &error));
+    g_assert_no_error(error);
+    g_assert_false(fit("refused", "autoencoder", 0, 10, &error)); /* other steps: another schedule */
+    g_assert_error(error, YONOS_ERROR, YONOS_ERROR_MODEL);
+    g_clear_error(&error);
+}
+
+/* What the trainer's graph makes of a picture by the student at t = T and the decoder. */
+static void run_trained(const float *x_l, const float *noise, int scale, int side, float *y)
+{
+    const YonosCompactTier *tier = yonos_compact_tier("fast");
+    YonosGraph *g = yonos_graph_new();
+    YonosTensorId x = yonos_graph_input(g, "x", YONOS_F32, (YonosShape){1, side, side, 3}), z;
+    YonosTensorId n = yonos_graph_input(g, "noise", YONOS_F32, (YonosShape){1, side * scale / 8, side * scale / 8, 16});
+    YonosTensorId time = yonos_graph_input(g, "time", YONOS_F32, (YonosShape){1, 1, 1, YONOS_COMPACT_TIME});
+    YonosTensorId out = yonos_graph_input(g, "y", YONOS_F32, (YonosShape){1, side * scale, side * scale, 3});
+    char *files[] = {yonos_stage_file(yonos_stage("teacher"), scale, folder),
+                     yonos_stage_file(yonos_stage("decoder"), scale, folder)};
+    YonosNoiseLevel level;
+    YonosExecutor *ex;
+    GError *error = NULL;
+
+    yonos_noise_level(&level, 1);
+    z = yonos_compact_student(g, tier, n, yonos_compact_lr_encoder(g, tier, x, scale), time);
+    z = yonos_shuffle(g, yonos_compact_decoder(g, tier, z, x, scale), 4);
+    yonos_append(g, YONOS_OP_ADD, 2, (YonosTensorId[]){yonos_resize(g, x, side * scale, side * scale), z}, out, NULL, 0,
+                 1, 0);
+    ex = yonos_cpu_executor_new(g, FALSE, NULL);
+    for (guint i = 0; i < g->params->len; i++) {
+        const YonosParam *param = &g_array_index(g->params, YonosParam, i);
+        const YonosTensor *t = yonos_graph_at(g, param->tensor);
+        gsize size = yonos_shape_elements(t->shape);
+        float *values = g_new(float, size);
+        YonosModelFile file;
+        yonos_model_file_open_weights(&file, files[g_str_has_prefix(param->name, "decoder.")], &error);
+        g_assert_true(yonos_model_file_read(&file, param->name, t->shape, values, &error));
+        yonos_executor_write(ex, t->buffer, t->offset, values, size, NULL);
+        yonos_model_file_clear(&file);
+        g_free(values);
+    }
+    yonos_executor_write(ex, yonos_graph_find_buffer(g, "x"), 0, x_l, side * side * 3, NULL);
+    yonos_executor_write(ex, yonos_graph_find_buffer(g, "noise"), 0, noise, side * side * scale * scale / 4, NULL);
+    yonos_executor_write(ex, yonos_graph_find_buffer(g, "time"), 0, level.embedding, YONOS_COMPACT_TIME, NULL);
+    g_assert_true(yonos_executor_run(ex, &error));
+    yonos_executor_read(ex, yonos_graph_find_buffer(g, "y"), 0, y, (gsize)side * side * scale * scale * 3, NULL);
+    yonos_executor_free(ex);
+    yonos_graph_free(g);
+    g_free(files[0]);
+    g_free(files[1]);
+}
+
+/* The same by the exported model, as the element would. */
+static void run_exported(const char *path, const float *x_l, const float *noise, int scale, int side, float *y)
+{
+    YonosGraph *g = yonos_graph_new();
+    YonosTensorId x = yonos_graph_input(g, "x", YONOS_F32, (YonosShape){1, side, side, 3});
+    YonosTensorId n = yonos_graph_input(g, "noise", YONOS_F32, (YonosShape){1, side * scale / 8, side * scale / 8, 16});
+    YonosTensorId out = yonos_compact_upscale(g, yonos_compact_tier("fast"), x, n, scale);
+    gsize size = yonos_shape_elements(yonos_graph_shape(g, out));
+    YonosExecutor *ex;
+    YonosModelFile file;
+    GError *error = NULL;
+
+    g_array_index(g->tensors, YonosTensor, out).buffer = yonos_graph_buffer(g, "y", YONOS_F32, size);
+    ex = yonos_cpu_executor_new(g, FALSE, NULL);
+    g_assert_true(yonos_model_file_open(&file, path, scale, &error));
+    g_assert_cmpstr(yonos_safetensors_metadata(file.file, "licence"), ==, "none");
+    g_assert_true(yonos_model_file_load(&file, ex, &error));
+    yonos_model_file_clear(&file);
+    yonos_executor_write(ex, yonos_graph_find_buffer(g, "x"), 0, x_l, side * side * 3, NULL);
+    yonos_executor_write(ex, yonos_graph_find_buffer(g, "noise"), 0, noise, side * side * scale * scale / 4, NULL);
+    g_assert_true(yonos_executor_run(ex, &error));
+    yonos_executor_read(ex, yonos_graph_find_buffer(g, "y"), 0, y, size, NULL);
+    yonos_executor_free(ex);
+    yonos_graph_free(g);
+}
+
+static void check_export(int scale)
+{
+    const char *facts[] = {"licence=none", NULL};
+    int side = 32 / scale;
+    float x_l[16 * 16 * 3] = {0} /* a black picture: no base, the residual alone */, noise[4 * 4 * 16], a[32 * 32 * 3],
+                        b[32 * 32 * 3];
+    char *path = in_folder("model.safetensors");
+    double worst = 0, most = 0;
+    GError *error = NULL;
+
+    for (gsize k = 0; k < G_N_ELEMENTS(noise); k++)
+        noise[k] = (float)(yonos_noise_draw(SEED, k, 98, 100) * 2 - 1);
+    g_assert_true(yonos_export(folder, "fast", scale, facts, path, &error));
+    run_trained(x_l, noise, scale, side, a);
+    run_exported(path, x_l, noise, scale, side, b);
+    for (int k = 0; k < 32 * 32 * 3; k++) {
+        worst = MAX(worst, fabsf(a[k] - b[k]));
+        most = MAX(most, fabsf(a[k]));
+    }
+    g_test_message("x%d: exported and trained differ by %g of %g", scale, worst, most);
+    g_assert_cmpfloat(most, >, 0);
+    g_assert_cmpfloat(worst, <, 5e-3 * most); /* 11 bits of weights */
+    g_free(path);
+}
+
+/* Every stage from a pack to model files; the latents come out normalised; fp16 and folded t change next to nothing. */
+static void test_chain(void)
+{
+    static const struct {
+        const char *stage;
+        int scale;
+    } chain[] = {{"autoencoder", 0}, {"lr-encoder", 2}, {"lr-encoder", 4}, {"lr-encoder", 8}, {"teacher", 2},
+                 {"student", 4},     {"student", 8},    {"decoder", 2},    {"decoder", 4},    {"decoder", 8}};
+    GError *error = NULL;
+
+    stop_after = 0;
+    for (guint k = 0; k < G_N_ELEMENTS(chain); k++) {
+        g_assert_true(fit(".", chain[k].stage, chain[k].scale, 12, &error));
+        g_assert_no_error(error);
+    }
+    check_export(2);
+    check_export(4);
+    check_export(8);
+}
+
+static void remove_folder(const char *path)
+{
+    GDir *dir = g_dir_open(path, 0, NULL);
+    const char *name;
+
+    while (dir && (name = g_dir_read_name(dir))) {
+        char *entry = g_build_filename(path, name, NULL);
+        if (g_file_test(entry, G_FILE_TEST_IS_DIR))
+            remove_folder(entry);
+        g_remove(entry);
+        g_free(entry);
+    }
+    if (dir)
+        g_dir_close(dir);
+    g_rmdir(path);
+}
+
+int main(int argc, char **argv)
+{
+    int status;
+
+    g_test_init(&argc, &argv, NULL);
+    g_test_message("seed %d", SEED);
+    folder = g_dir_make_tmp("yonos-fit-XXXXXX", NULL);
+    make_pack();
+    g_test_add_func("/fit/noise", test_noise);
+    g_test_add_func("/fit/loader", test_loader);
+    g_test_add_func("/fit/resume", test_resume);
+    g_test_add_func("/fit/refusals", test_refusals);
+    g_test_add_func("/fit/chain", test_chain);
+    status = g_test_run();
+    remove_folder(folder);
+    g_free(folder);
+    return status;
+}

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "export.h"
+#include "base/error.h"
+#include "models/model-file.h"
+#include "noise.h"
+#include "stage.h"
+
+#include <string.h>
+
+#define SLOPE 0.1f
+#define T YONOS_COMPACT_TIME
+
+static gboolean read_into(const YonosGraph *g, const YonosModelFile *file, const char *prefix, float *values,
+                          GError **error)
+{
+    for (guint i = 0; i < g->params->len; i++) {
+        const YonosParam *param = &g_array_index(g->params, YonosParam, i);
+        const YonosTensor *t = yonos_graph_at(g, param->tensor);
+        if (g_str_has_prefix(param->name, prefix) &&
+            !yonos_model_file_read(file, param->name, t->shape, values + t->offset, error))
+            return FALSE;
+    }
+    return TRUE;
+}
+
+/* y = W x + b of a 1x1 convolution in the file; `name` without its suffix. */
+static gboolean dense(const YonosModelFile *file, const char *name, const float *x, float *y, int out, GError **error)
+{
+    char *weight = g_strconcat(name, ".weight", NULL), *bias = g_strconcat(name, ".bias", NULL);
+    float *w = g_new(float, T *out);
+    gboolean ok = yonos_model_file_read(file, weight, (YonosShape){1, 1, T, out}, w, error) &&
+                  yonos_model_file_read(file, bias, (YonosShape){1, 1, 1, out}, y, error);
+
+    for (int i = 0; ok && i < T; i++)
+        for (int o = 0; o < out; o++)
+            y[o] += w[i * out + o] * x[i];
+    g_free(w);
+    g_free(bias);
+    g_free(weight);
+    return ok;
+}
+
+/* The student at t = T: what the time embedding adds after the first convolution of a block goes into its bias. */
+static gboolean fold_time(const YonosGraph *g, const YonosModelFile *file, float *values, GError **error)
+{
+    static const char *const blocks[] = {"student.upper", "student.lower"};
+    YonosNoiseLevel level;
+    float hidden[T];
+
+    yonos_noise_level(&level, 1);
+    if (!dense(file, "student.time", level.embedding, hidden, T, error))
+        return FALSE;
+    for (int k = 0; k < T; k++)
+        hidden[k] = hidden[k] < 0 ? hidden[k] * SLOPE : hidden[k];
+    for (guint i = 0; i < G_N_ELEMENTS(blocks); i++) {
+        char *time = g_strconcat(blocks[i], ".time", NULL), *bias = g_strconcat(blocks[i], ".0.bias", NULL);
+        const YonosTensor *t = yonos_graph_find_param(g, bias);
+        float *added = g_new(float, t->shape.c);
+        gboolean ok = dense(file, time, hidden, added, t->shape.c, error);
+        for (int c = 0; ok && c < t->shape.c; c++)
+            values[t->offset + c] += added[c];
+        g_free(added);
+        g_free(bias);
+        g_free(time);
+        if (!ok)
+            return FALSE;
+    }
+    return TRUE;
+}
+
+static gboolean gather(const YonosGraph *g, const char *folder, int scale, float *values, GError **error)
+{
+    static const char *const from[][2] = {{"teacher", "lr_encoder."}, {"teacher", "student."}, {"decoder", "decoder."}};
+    gboolean ok = TRUE;
+
+    for (guint i = 0; ok && i < G_N_ELEMENTS(from); i++) {
+        char *path = yonos_stage_file(yonos_stage(from[i][0]), scale, folder);
+        YonosModelFile file;
+        ok = yonos_model_file_open_weights(&file, path, error) && read_into(g, &file, from[i][1], values, error) &&
+             (strcmp(from[i][1], "student.") || fold_time(g, &file, values, error));
+        yonos_model_file_clear(&file);
+        g_free(path);
+    }
+    return ok;
+}
+
+gboolean yonos_export(const char *folder, const char *tier, int scale, const char *const *facts, const char *path,
+                      GError **error)
+{
+    YonosGraph *g = yonos_graph_new();
+    GHashTable *metadata = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+    YonosTensorId x = yonos_graph_input(g, "x", YONOS_F32, (YonosShape){1, 16, 16, 3});
+    YonosTensorId noise =
+        yonos_graph_input(g, "noise", YONOS_F32, (YonosShape){1, 2 * scale, 2 * scale, YONOS_COMPACT_LATENT});
+    float *values;
+    gboolean ok;
+
+    yonos_compact_upscale(g, yonos_compact_tier(tier), x, noise, scale);
+    g_hash_table_insert(metadata, g_strdup("format"), g_strdup(YONOS_MODEL_FORMAT));
+    g_hash_table_insert(metadata, g_strdup("architecture"), g_strdup("compact"));
+    g_hash_table_insert(metadata, g_strdup("tier"), g_strdup(tier));
+    g_hash_table_insert(metadata, g_strdup("scale"), g_strdup_printf("%d", scale));
+    for (; facts && *facts; facts++) {
+        const char *equals = strchr(*facts, '=');
+        if (equals)
+            g_hash_table_insert(metadata, g_strndup(*facts, equals - *facts), g_strdup(equals + 1));
+    }
+    values = g_new0(float, g_array_index(g->buffers, YonosBuffer, g->param_buffer).size);
+    ok = yonos_graph_check(g, error) && gather(g, folder, scale, values, error) &&
+         yonos_model_file_write(path, g, values, YONOS_ST_F16, NULL, metadata, error);
+    g_free(values);
+    g_hash_table_unref(metadata);
+    yonos_graph_free(g);
+    return ok;
+}

@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "models/compact.h"
+
+/* Makes the model file of a scale from the results of its denoiser and decoder stages in `folder`: fp16, with the
+ * embedding of t = T folded into the student's biases. `facts` are further "key=value" strings for its metadata, NULL
+ * at the end; may be NULL. */
+gboolean yonos_export(const char *folder, const char *tier, int scale, const char *const *facts, const char *path,
+                      GError **error);

@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "fit.h"
+#include "base/error.h"
+#include "checkpoint.h"
+#include "device.h"
+#include "graph/gradient.h"
+#include "latent.h"
+#include "loader.h"
+#include "models/model-file.h"
+#include "noise.h"
+#include "ops/ops.h"
+#include "progress.h"
+
+#include <math.h>
+#include <string.h>
+
+#define WARM_UP 200
+#define LOWEST 0.01
+
+typedef struct {
+    const YonosFitParams *p;
+    YonosGraph *graph;
+    YonosBufferId gradients;
+    YonosExecutor *executor;
+    YonosOptimizer *optimizer;
+    YonosPack *pack;
+    YonosLoader *loader;
+    YonosProgress *progress;
+    char *name, *run;
+    float *levels[4]; /* by level_names, {batch, ...} */
+} Fit;
+
+static const char *const level_names[] = {"a", "s", "omega", "time"};
+static const int level_lengths[] = {1, 1, 1, YONOS_COMPACT_TIME};
+
+static gboolean write_constant(YonosExecutor *ex, const char *name, float value, GError **error)
+{
+    YonosBufferId id = yonos_graph_find_buffer(ex->graph, name);
+    gsize n = id < 0 ? 0 : g_array_index(ex->graph->buffers, YonosBuffer, id).size;
+
+    for (gsize k = 0; k < n; k++)
+        if (!yonos_executor_write(ex, id, k, &value, 1, error))
+            return FALSE;
+    return TRUE;
+}
+
+static gboolean build(Fit *f, GError **error)
+{
+    const YonosFitParams *p = f->p;
+    YonosGraph *g = f->graph = yonos_graph_new();
+    YonosTensorId loss = p->stage->build(g, &p->params);
+    YonosTensorId one = yonos_graph_input(g, "dloss", YONOS_F32, (YonosShape){1, 1, 1, 1});
+    YonosTensorId out = yonos_graph_input(g, "loss", YONOS_F32, (YonosShape){1, 1, 1, 1});
+
+    yonos_append(g, YONOS_OP_ACT, 1, &loss, out, (int[]){YONOS_ACT_LEAKY}, 1, 1, 0);
+    f->gradients = yonos_graph_differentiate(g, loss, one);
+    if (!yonos_graph_check(g, error))
+        return FALSE;
+    f->executor = yonos_trainer_executor(g, p->device, error);
+    if (!f->executor || !write_constant(f->executor, "dloss", 1, error) ||
+        !write_constant(f->executor, "one", 1, error))
+        return FALSE;
+    f->optimizer = yonos_optimizer_new(g, f->gradients, p->seed);
+    for (guint k = 0; k < G_N_ELEMENTS(level_names); k++)
+        f->levels[k] = g_new(float, (gsize)p->params.batch *level_lengths[k]);
+    return TRUE;
+}
+
+/* The parameters that a start names, from the file of its stage. */
+static gboolean start_from(Fit *f, const YonosStageStart *start, GError **error)
+{
+    int scale = start->half_scale ? f->p->params.scale / 2 : f->p->params.scale;
+    char *path = yonos_stage_file(yonos_stage(start->stage), scale, f->p->folder);
+    char *prefix = g_strconcat(start->scope, start->prefix, NULL);
+    YonosOptimizer *o = f->optimizer;
+    YonosModelFile file;
+    gboolean ok = yonos_model_file_open_weights(&file, path, error);
+
+    for (guint i = 0; ok && i < f->graph->params->len; i++) {
+        const YonosParam *param = &g_array_index(f->graph->params, YonosParam, i);
+        const YonosTensor *t = yonos_graph_at(f->graph, param->tensor);
+        const char *name = param->name + strlen(start->scope);
+        guint dims;
+        gint64 shape[YONOS_ST_MAX_DIMS];
+        if (!g_str_has_prefix(param->name, prefix))
+            continue;
+        if (start->partial && !yonos_safetensors_shape(file.file, name, &dims, shape))
+            memset(o->weights + t->offset, 0, yonos_shape_elements(t->shape) * sizeof(float));
+        else
+            ok = yonos_model_file_read(&file, name, t->shape, o->weights + t->offset, error);
+        memcpy(o->average + t->offset, o->weights + t->offset, yonos_shape_elements(t->shape) * sizeof(float));
+    }
+    if (!ok)
+        g_prefix_error(error, "Stage %s needs the result of stage %s: ", f->p->stage->name, start->stage);
+    yonos_model_file_clear(&file);
+    g_free(path);
+    g_free(prefix);
+    return ok;
+}
+
+static gboolean start(Fit *f, GError **error)
+{
+    const YonosFitParams *p = f->p;
+    gboolean resumed;
+    gsize noise = p->stage->noise
+                      ? (gsize)p->params.batch * (p->params.crop / 8) * (p->params.crop / 8) * YONOS_COMPACT_LATENT
+                      : 0;
+
+    if (!(f->pack = yonos_pack_open(p->pack, error)) || !build(f, error))
+        return FALSE;
+    for (guint i = 0; i < G_N_ELEMENTS(p->stage->start) && p->stage->start[i].stage; i++)
+        if (!start_from(f, &p->stage->start[i], error))
+            return FALSE;
+    if (!yonos_checkpoint_read(p->folder, f->name, f->run, f->optimizer, &resumed, error))
+        return FALSE;
+    f->progress = yonos_progress_new(p->folder, f->name, f->optimizer->step, p->steps, p->params.batch, error);
+    if (!f->progress)
+        return FALSE;
+    f->loader = yonos_loader_new(
+        &(YonosLoaderParams){f->pack, p->params.batch, p->params.crop, noise, p->seed, f->optimizer->step}, error);
+    return f->loader != NULL;
+}
+
+static gboolean write_input(Fit *f, const char *name, const float *data, GError **error)
+{
+    YonosBufferId id = yonos_graph_find_buffer(f->graph, name);
+
+    return id < 0 || yonos_executor_write(f->executor, id, 0, data,
+                                          g_array_index(f->graph->buffers, YonosBuffer, id).size, error);
+}
+
+static gboolean write_levels(Fit *f, GError **error)
+{
+    guint batch = f->p->params.batch;
+    gboolean ok = TRUE;
+
+    for (guint n = 0; n < batch; n++) {
+        YonosNoiseLevel level;
+        yonos_noise_level(&level, f->p->stage->levels == YONOS_LEVELS_LAST
+                                      ? 1
+                                      : yonos_noise_draw(f->p->seed, f->optimizer->step, n, batch));
+        f->levels[0][n] = level.a;
+        f->levels[1][n] = level.s;
+        f->levels[2][n] = level.omega;
+        memcpy(f->levels[3] + n * YONOS_COMPACT_TIME, level.embedding, sizeof level.embedding);
+    }
+    for (guint k = 0; ok && k < G_N_ELEMENTS(level_names); k++)
+        ok = write_input(f, level_names[k], f->levels[k], error);
+    return ok;
+}
+
+static double rate_at(const YonosFitParams *p, guint64 step)
+{
+    double warm = MIN(1.0, (step + 1.0) / WARM_UP);
+
+    return p->rate * warm * (LOWEST + (1 - LOWEST) * 0.5 * (1 + cos(G_PI * step / p->steps)));
+}
+
+static gboolean step(Fit *f, GError **error)
+{
+    const YonosBatch *batch = yonos_loader_next(f->loader);
+    YonosOptimizerParams op = {.decay = f->p->decay, .clip = f->p->clip, .average = f->p->average};
+    double norm;
+    float loss;
+
+    op.rate = rate_at(f->p, f->optimizer->step);
+    if (!write_input(f, "x_h", batch->pictures, error) || !write_input(f, "noise", batch->noise, error) ||
+        (f->p->stage->levels != YONOS_LEVELS_NONE && !write_levels(f, error)) ||
+        !yonos_optimizer_upload(f->optimizer, f->executor, error) || !yonos_executor_run(f->executor, error) ||
+        !yonos_executor_read(f->executor, yonos_graph_find_buffer(f->graph, "loss"), 0, &loss, 1, error) ||
+        !yonos_optimizer_step(f->optimizer, f->executor, &op, &norm, error))
+        return FALSE;
+    return yonos_progress_step(f->progress, loss, norm, op.rate, error);
+}
+
+static gboolean finish(Fit *f, const char *path, GError **error)
+{
+    GHashTable *metadata = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, g_free);
+    gboolean ok = TRUE;
+
+    if (!f->p->params.scale)
+        ok = yonos_latent_normalise(f->graph, f->optimizer->average, f->pack, f->p->params.crop, f->p->device, error);
+    g_hash_table_insert(metadata, "run", g_strdup(f->run));
+    g_hash_table_insert(metadata, "tier", g_strdup(f->p->tier));
+    ok = ok && yonos_model_file_write(path, f->graph, f->optimizer->average, YONOS_ST_F32, NULL, metadata, error);
+    if (ok)
+        yonos_checkpoint_remove(f->p->folder, f->name);
+    g_hash_table_unref(metadata);
+    return ok;
+}
+
+static gboolean loop(Fit *f, gboolean *finished, const char *path, GError **error)
+{
+    const YonosFitParams *p = f->p;
+    gint64 written = g_get_monotonic_time();
+
+    while (f->optimizer->step < p->steps) {
+        gboolean stop = p->stopped && p->stopped();
+        if (stop || g_get_monotonic_time() - written > p->checkpoint_every * G_USEC_PER_SEC) {
+            if (!yonos_checkpoint_write(p->folder, f->name, f->run, f->optimizer, error))
+                return FALSE;
+            written = g_get_monotonic_time();
+        }
+        if (stop)
+            return TRUE;
+        if (!step(f, error))
+            return FALSE;
+    }
+    *finished = finish(f, path, error);
+    return *finished;
+}
+
+gboolean yonos_fit(const YonosFitParams *p, gboolean *finished, GError **error)
+{
+    Fit f = {.p = p};
+    char *path = yonos_stage_file(p->stage, p->params.scale, p->folder);
+    gboolean ok = TRUE;
+
+    *finished = g_file_test(path, G_FILE_TEST_EXISTS);
+    if (*finished) {
+        g_print("%s is there already.\n", path);
+    } else {
+        f.name =
+            p->params.scale ? g_strdup_printf("%s-x%d", p->stage->name, p->params.scale) : g_strdup(p->stage->name);
+        f.run =
+            g_strdup_printf("%s %s steps %" G_GUINT64_FORMAT " batch %d crop %d rate %g decay %g clip %g average %g "
+                            "seed %" G_GUINT64_FORMAT,
+                            p->tier, f.name, p->steps, p->params.batch, p->params.crop, p->rate, p->decay, p->clip,
+                            p->average, p->seed);
+        ok = start(&f, error) && loop(&f, finished, path, error);
+        yonos_loader_free(f.loader);
+        yonos_progress_free(f.progress);
+        yonos_optimizer_free(f.optimizer);
+        yonos_executor_free(f.executor);
+        yonos_graph_free(f.graph);
+        yonos_pack_free(f.pack);
+        for (guint k = 0; k < G_N_ELEMENTS(f.levels); k++)
+            g_free(f.levels[k]);
+        g_free(f.name);
+        g_free(f.run);
+    }
+    g_free(path);
+    return ok;
+}

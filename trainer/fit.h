@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "stage.h"
+
+typedef struct {
+    const YonosStage *stage;
+    YonosStageParams params;
+    const char *tier;   /* name of params.tier */
+    const char *pack;   /* path of the training pack */
+    const char *folder; /* results of earlier stages and of this one; checkpoints, loss logs */
+    const char *device; /* as in device.h */
+    guint64 steps, seed;
+    double rate;               /* at its highest: it rises over the first steps and falls as a half cosine to 1 % */
+    double decay, clip;        /* of AdamW; largest norm of the gradient */
+    double average;            /* decay of the exponential moving average that becomes the result */
+    guint checkpoint_every;    /* seconds */
+    gboolean (*stopped)(void); /* asked once a step; TRUE: write a checkpoint and end with *finished FALSE */
+} YonosFitParams;
+
+/* Runs a stage to its end, from its newest checkpoint if there is one, and writes its result. A result that is there
+ * already is left alone. Progress goes to stdout, a line for a terminal and one every ten seconds elsewhere; the loss
+ * log is FOLDER/NAME.csv with the columns step, loss, gradient_norm, rate, seconds (means over 50 steps; seconds of
+ * training so far). On the CPU the result is a function of the parameters alone, however often it was interrupted. */
+gboolean yonos_fit(const YonosFitParams *p, gboolean *finished, GError **error);

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "loader.h"
+#include "base/error.h"
+#include "base/random.h"
+
+#define AHEAD 3
+
+struct YonosLoader {
+    YonosLoaderParams params;
+    GArray *usable; /* guint: pictures at least as large as the crop */
+    YonosBatch batches[AHEAD], *lent;
+    GAsyncQueue *empty, *full; /* YonosBatch * */
+    GThread *thread;
+    gint stop; /* atomic */
+};
+
+/* Copies a crop at (x, y), mirrored by bit 0, turned upside down by bit 1, transposed by bit 2 of `turn`. */
+static void crop(float *out, const guint8 *rgb, guint width, guint x, guint y, int side, guint turn)
+{
+    for (int row = 0; row < side; row++)
+        for (int column = 0; column < side; column++, out += 3) {
+            int v = turn & 2 ? side - 1 - row : row, u = turn & 1 ? side - 1 - column : column;
+            const guint8 *from = rgb + 3 * ((gsize)(y + (turn & 4 ? u : v)) * width + x + (turn & 4 ? v : u));
+            for (int c = 0; c < 3; c++)
+                out[c] = from[c] * (1 / 255.0f);
+        }
+}
+
+static void fill(const YonosLoader *l, const YonosBatch *batch, guint64 k)
+{
+    const YonosLoaderParams *p = &l->params;
+    guint64 noise_seed = yonos_random_bits(p->seed, 2 * k + 1);
+
+    for (int i = 0; i < p->batch; i++) {
+        guint64 seed = yonos_random_bits(p->seed, 2 * (k * p->batch + i));
+        const guint8 *rgb;
+        guint width, height, picture = yonos_random_bits(seed, 0) % l->usable->len;
+        yonos_pack_picture(p->pack, g_array_index(l->usable, guint, picture), &rgb, &width, &height);
+        crop(batch->pictures + (gsize)i * p->crop * p->crop * 3, rgb, width,
+             yonos_random_bits(seed, 1) % (width - p->crop + 1), yonos_random_bits(seed, 2) % (height - p->crop + 1),
+             p->crop, yonos_random_bits(seed, 3) % 8);
+    }
+    for (gsize n = 0; n < p->noise; n++)
+        batch->noise[n] = yonos_random_normal(noise_seed, n);
+}
+
+static gpointer work(gpointer data)
+{
+    YonosLoader *l = data;
+
+    for (guint64 k = l->params.first;; k++) {
+        YonosBatch *batch = g_async_queue_pop(l->empty);
+        if (g_atomic_int_get(&l->stop))
+            return NULL;
+        fill(l, batch, k);
+        g_async_queue_push(l->full, batch);
+    }
+}
+
+YonosLoader *yonos_loader_new(const YonosLoaderParams *params, GError **error)
+{
+    YonosLoader *l = g_new0(YonosLoader, 1);
+
+    l->params = *params;
+    l->usable = g_array_new(FALSE, FALSE, sizeof(guint));
+    for (guint i = 0; i < yonos_pack_count(params->pack); i++) {
+        const guint8 *rgb;
+        guint width, height;
+        yonos_pack_picture(params->pack, i, &rgb, &width, &height);
+        if ((int)MIN(width, height) >= params->crop)
+            g_array_append_val(l->usable, i);
+    }
+    if (!l->usable->len) {
+        g_set_error(error, YONOS_ERROR, YONOS_ERROR_FORMAT,
+                    "No picture of the pack has %d x %d pixels; take larger pictures or smaller crops.", params->crop,
+                    params->crop);
+        yonos_loader_free(l);
+        return NULL;
+    }
+    l->empty = g_async_queue_new();
+    l->full = g_async_queue_new();
+    for (int k = 0; k < AHEAD; k++) {
+        l->batches[k].pictures = g_new(float, (gsize)params->batch * params->crop * params->crop * 3);
+        l->batches[k].noise = g_new(float, params->noise);
+        g_async_queue_push(l->empty, &l->batches[k]);
+    }
+    l->thread = g_thread_new("loader", work, l);
+    return l;
+}
+
+const YonosBatch *yonos_loader_next(YonosLoader *l)
+{
+    if (l->lent)
+        g_async_queue_push(l->empty, l->lent);
+    l->lent = g_async_queue_pop(l->full);
+    return l->lent;
+}
+
+void yonos_loader_free(YonosLoader *l)
+{
+    if (!l)
+        return;
+    if (l->thread) {
+        g_atomic_int_set(&l->stop, TRUE);
+        g_async_queue_push(l->empty, &l->batches[0]); /* wakes it; it looks at `stop` before it writes */
+        g_thread_join(l->thread);
+        g_async_queue_unref(l->empty);
+        g_async_queue_unref(l->full);
+    }
+    for (int k = 0; k < AHEAD; k++) {
+        g_free(l->batches[k].pictures);
+        g_free(l->batches[k].noise);
+    }
+    g_array_unref(l->usable);
+    g_free(l);
+}

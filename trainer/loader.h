@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "pack.h"
+
+/* Batches of random crops, made ahead by a thread of its own. Batch k is a function of the pack, the parameters and k
+ * alone, so a training that is resumed at step k sees what it would have seen. */
+typedef struct YonosLoader YonosLoader;
+
+typedef struct {
+    const YonosPack *pack; /* must outlive the loader */
+    int batch, crop;       /* pictures a batch; their side in pixels */
+    gsize noise;           /* standard normal values wanted with each batch; 0: none */
+    guint64 seed, first;   /* `first`: the batch to begin with */
+} YonosLoaderParams;
+
+typedef struct {
+    float *pictures; /* {batch, crop, crop, 3}, 0..1; flipped and turned at random */
+    float *noise;
+} YonosBatch;
+
+/* NULL with YONOS_ERROR_FORMAT when no picture of the pack is as large as the crop. */
+YonosLoader *yonos_loader_new(const YonosLoaderParams *params, GError **error);
+/* The next batch, valid until the next call; waits for it. */
+const YonosBatch *yonos_loader_next(YonosLoader *loader);
+void yonos_loader_free(YonosLoader *loader); /* NULL is fine */

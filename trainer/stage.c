@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "stage.h"
+#include "ops/ops.h"
+
+/* The autoencoder codes what bicubic enlargement by BASE lacks: what an LR picture holds anyway would fill a latent of
+ * 16 channels for 64 pixels, and nothing would be left for the student to predict. */
+#define BASE 4
+#define POSTERIOR 0.1f /* standard deviation of the posterior, a constant */
+#define KL_WEIGHT 1e-4f
+
+static YonosTensorId input(YonosGraph *g, const YonosStageParams *p, const char *name, int side, int channels)
+{
+    return yonos_graph_input(g, name, YONOS_F32, (YonosShape){p->batch, side, side, channels});
+}
+
+static YonosTensorId picture(YonosGraph *g, const YonosStageParams *p)
+{
+    return input(g, p, "x_h", p->crop, 3);
+}
+
+static YonosTensorId noise(YonosGraph *g, const YonosStageParams *p)
+{
+    return input(g, p, "noise", p->crop / 8, YONOS_COMPACT_LATENT);
+}
+
+/* x_l: x_h reduced by Pillow's bicubic to 8-bit codes */
+static YonosTensorId reduced(YonosGraph *g, const YonosStageParams *p, YonosTensorId x_h, int scale)
+{
+    return yonos_act(g, yonos_resize(g, x_h, p->crop / scale, p->crop / scale), YONOS_ACT_CODES, 0);
+}
+
+static YonosTensorId enlarged(YonosGraph *g, const YonosStageParams *p, YonosTensorId x_l)
+{
+    return yonos_resize(g, x_l, p->crop, p->crop);
+}
+
+static YonosTensorId frozen_latent(YonosGraph *g, YonosTensorId x)
+{
+    YonosTensorId z;
+
+    g->freeze = TRUE;
+    z = yonos_compact_hr_encoder(g, x);
+    g->freeze = FALSE;
+    return z;
+}
+
+/* L1 of bicubic + residual against x_h */
+static YonosTensorId picture_loss(YonosGraph *g, YonosTensorId residual, YonosTensorId base, YonosTensorId x_h)
+{
+    return yonos_l1(g, yonos_add(g, base, yonos_shuffle(g, residual, 4), 1), x_h);
+}
+
+/* || D0(m + sigma eps) + bicubic(x_l) - x_h ||_1 + k KL, m = E(x_h) */
+static YonosTensorId build_autoencoder(YonosGraph *g, const YonosStageParams *p)
+{
+    YonosTensorId x_h = picture(g, p), base = enlarged(g, p, reduced(g, p, x_h, BASE));
+    YonosTensorId mean = yonos_compact_hr_encoder(g, x_h);
+    YonosTensorId z = yonos_add(g, mean, noise(g, p), POSTERIOR);
+    YonosTensorId y = yonos_compact_decoder(g, p->tier, z, YONOS_NONE, 0);
+    YonosTensorId zero = input(g, p, "zero", p->crop / 8, YONOS_COMPACT_LATENT), one = input(g, p, "one", 1, 1);
+
+    return yonos_add(g, picture_loss(g, y, base, x_h), yonos_mse(g, mean, zero, one), KL_WEIGHT);
+}
+
+/* || E_N(x_l) - E(bicubic(x_l)) ||^2 */
+static YonosTensorId build_lr_encoder(YonosGraph *g, const YonosStageParams *p)
+{
+    YonosTensorId x_l = reduced(g, p, picture(g, p), p->scale);
+    YonosTensorId target = frozen_latent(g, enlarged(g, p, x_l));
+
+    return yonos_mse(g, yonos_compact_lr_encoder(g, p->tier, x_l, p->scale), target, input(g, p, "one", 1, 1));
+}
+
+/* S(z_t, E_N(x_l), lambda_t) */
+static YonosTensorId denoised(YonosGraph *g, const YonosStageParams *p, YonosTensorId x_h, YonosTensorId z_t,
+                              YonosTensorId time, int scale)
+{
+    YonosTensorId z_l = yonos_compact_lr_encoder(g, p->tier, reduced(g, p, x_h, scale), scale);
+
+    return yonos_compact_student(g, p->tier, z_t, z_l, time);
+}
+
+/* omega || S(z_t, z_l, lambda_t) - target ||^2, z_t = a z_h + s eps; the target is z_h or, distilled from N/2, what the
+ * frozen teacher makes of the same z_t and the picture of N/2 (paper, eq. 4). */
+static YonosTensorId denoiser_loss(YonosGraph *g, const YonosStageParams *p, gboolean distilled)
+{
+    YonosTensorId x_h = picture(g, p), z_h = frozen_latent(g, x_h), eps = noise(g, p);
+    YonosTensorId a = input(g, p, "a", 1, 1), s = input(g, p, "s", 1, 1), omega = input(g, p, "omega", 1, 1);
+    YonosTensorId time = input(g, p, "time", 1, YONOS_COMPACT_TIME);
+    YonosTensorId z_t = yonos_mix(g, z_h, a, eps, s), target = z_h;
+
+    if (distilled) {
+        g->scope = "teacher.";
+        g->freeze = TRUE;
+        target = denoised(g, p, x_h, z_t, time, p->scale / 2);
+        g->scope = NULL;
+        g->freeze = FALSE;
+    }
+    return yonos_mse(g, denoised(g, p, x_h, z_t, time, p->scale), target, omega);
+}
+
+static YonosTensorId build_teacher(YonosGraph *g, const YonosStageParams *p)
+{
+    return denoiser_loss(g, p, FALSE);
+}
+
+static YonosTensorId build_student(YonosGraph *g, const YonosStageParams *p)
+{
+    return denoiser_loss(g, p, TRUE);
+}
+
+/* || D(S(z_T, z_l), x_l) + bicubic(x_l) - x_h ||_1, z_T pure noise, S and E_N frozen */
+static YonosTensorId build_decoder(YonosGraph *g, const YonosStageParams *p)
+{
+    YonosTensorId x_h = picture(g, p), x_l = reduced(g, p, x_h, p->scale), z;
+
+    g->freeze = TRUE;
+    z = denoised(g, p, x_h, noise(g, p), input(g, p, "time", 1, YONOS_COMPACT_TIME), p->scale);
+    g->freeze = FALSE;
+    return picture_loss(g, yonos_compact_decoder(g, p->tier, z, x_l, p->scale), enlarged(g, p, x_l), x_h);
+}
+
+#define FROM_ENCODER                                                                                                   \
+    {                                                                                                                  \
+        "autoencoder", "hr_encoder.", "", FALSE, FALSE                                                                 \
+    }
+
+static const YonosStage stages[] = {
+    {"autoencoder", "autoencoder", 0, YONOS_LEVELS_NONE, TRUE, {{0}}, build_autoencoder},
+    {"lr-encoder", "lr-encoder", 2, YONOS_LEVELS_NONE, FALSE, {FROM_ENCODER}, build_lr_encoder},
+    {"teacher",
+     "denoiser",
+     2,
+     YONOS_LEVELS_ALL,
+     TRUE,
+     {FROM_ENCODER, {"lr-encoder", "lr_encoder.", "", FALSE, FALSE}},
+     build_teacher},
+    {"student",
+     "denoiser",
+     4,
+     YONOS_LEVELS_ALL,
+     TRUE,
+     {FROM_ENCODER,
+      {"lr-encoder", "lr_encoder.", "", FALSE, FALSE},
+      {"teacher", "student.", "", TRUE, FALSE},
+      {"teacher", "lr_encoder.", "teacher.", TRUE, FALSE},
+      {"teacher", "student.", "teacher.", TRUE, FALSE}},
+     build_student},
+    {"decoder",
+     "decoder",
+     2,
+     YONOS_LEVELS_LAST,
+     TRUE,
+     {{"teacher", "lr_encoder.", "", FALSE, FALSE},
+      {"teacher", "student.", "", FALSE, FALSE},
+      {"autoencoder", "decoder.", "", FALSE, TRUE}},
+     build_decoder},
+};
+
+const YonosStage *yonos_stage_at(guint i)
+{
+    return i < G_N_ELEMENTS(stages) ? &stages[i] : NULL;
+}
+
+const YonosStage *yonos_stage(const char *name)
+{
+    for (guint i = 0; i < G_N_ELEMENTS(stages); i++)
+        if (!g_strcmp0(stages[i].name, name))
+            return &stages[i];
+    return NULL;
+}
+
+char *yonos_stage_file(const YonosStage *stage, int scale, const char *folder)
+{
+    char *name = stage->first_scale ? g_strdup_printf("%s-x%d.safetensors", stage->file, scale)
+                                    : g_strdup_printf("%s.safetensors", stage->file);
+    char *path = g_build_filename(folder, name, NULL);
+
+    g_free(name);
+    return path;
+}

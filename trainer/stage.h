@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "models/compact.h"
+
+/* The training chain as a table: what each stage starts from, which graph it trains, what it leaves. One folder holds
+ * the results, a weights file a stage and scale (yonos_stage_file). Symbols are those of docs/MODEL.md. */
+
+typedef struct {
+    const YonosCompactTier *tier;
+    int scale;       /* N; 0 for the autoencoder, which has none */
+    int batch, crop; /* pictures a step, and their side: a multiple of YONOS_COMPACT_GRID */
+} YonosStageParams;
+
+/* Which noise levels a stage sees: none; the whole schedule and t = T; t = T only. */
+typedef enum { YONOS_LEVELS_NONE, YONOS_LEVELS_ALL, YONOS_LEVELS_LAST } YonosLevels;
+
+/* Weights to begin with: those of an earlier stage whose names have this prefix, under `scope` in our graph. */
+typedef struct {
+    const char *stage, *prefix, *scope;
+    gboolean half_scale; /* from that stage's result for N/2 */
+    gboolean partial;    /* a parameter that the file lacks starts at zero */
+} YonosStageStart;
+
+typedef struct {
+    const char *name;
+    const char *file; /* the result's name; teacher and student share one: each is the x N denoiser of the chain */
+    int first_scale;  /* 0: takes no scale */
+    YonosLevels levels;
+    gboolean noise; /* needs the input "noise" {batch, crop/8, crop/8, C} */
+    YonosStageStart start[5];
+    /* From input "x_h" {batch, crop, crop, 3} and, as it needs them, "noise", "time" {batch, 1, 1, embedding} and "a",
+     * "s", "omega" {batch, 1, 1, 1}, to the scalar loss. Frozen parts are marked in the graph. */
+    YonosTensorId (*build)(YonosGraph *g, const YonosStageParams *p);
+} YonosStage;
+
+/* Stage by name, NULL when there is none; stages in the chain's order, NULL past the last. */
+const YonosStage *yonos_stage(const char *name);
+const YonosStage *yonos_stage_at(guint i);
+
+/* Path of the stage's result for a scale in `folder`; free with g_free. */
+char *yonos_stage_file(const YonosStage *stage, int scale, const char *folder);

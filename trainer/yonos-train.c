@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The trainer's command line: pack, fit, export. */
+#include "base/error.h"
+#include "export.h"
+#include "fit.h"
+#include "media.h"
+
+#include <glib/gstdio.h>
+#include <locale.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static volatile sig_atomic_t stop_wanted;
+
+static void on_signal(G_GNUC_UNUSED int signal)
+{
+    stop_wanted = TRUE;
+}
+
+static gboolean stopped(void)
+{
+    return stop_wanted;
+}
+
+static gboolean usage(GError **error, const char *format, ...) G_GNUC_PRINTF(2, 3);
+
+static gboolean usage(GError **error, const char *format, ...)
+{
+    va_list args;
+    char *text;
+
+    va_start(args, format);
+    text = g_strdup_vprintf(format, args);
+    va_end(args);
+    g_set_error(error, YONOS_ERROR, YONOS_ERROR_UNSUPPORTED, "%s See yonos-train %s.", text, "--help");
+    g_free(text);
+    return FALSE;
+}
+
+static gboolean pack(int argc, char **argv, GError **error)
+{
+    int every = 1;
+    GOptionEntry entries[] = {{"every", 0, 0, G_OPTION_ARG_INT, &every, "Of videos, take each N-th frame (1)", "N"},
+                              {0}};
+    GOptionContext *context = g_option_context_new("FOLDER PACK - make a training pack of images and videos");
+    guint n;
+    gboolean ok;
+
+    g_option_context_add_main_entries(context, entries, NULL);
+    ok = g_option_context_parse(context, &argc, &argv, error);
+    g_option_context_free(context);
+    if (!ok)
+        return FALSE;
+    if (argc != 3 || every < 1)
+        return usage(error, "'pack' takes a folder and the pack's path.");
+    if (!yonos_media_pack_folder(argv[1], every, argv[2], &n, error))
+        return FALSE;
+    g_print("%s: %u pictures\n", argv[2], n);
+    return TRUE;
+}
+
+typedef struct {
+    char *tier, *pack, *folder, *device;
+    int scale, batch, crop, checkpoint;
+    gint64 steps, seed;
+    double rate, decay, clip, average;
+} FitOptions;
+
+static gboolean fit_run(const FitOptions *o, const char *name, GError **error)
+{
+    const YonosStage *stage = yonos_stage(name);
+    YonosFitParams p = {.stage = stage,
+                        .tier = o->tier,
+                        .pack = o->pack,
+                        .folder = o->folder,
+                        .device = o->device,
+                        .steps = o->steps,
+                        .seed = o->seed,
+                        .rate = o->rate,
+                        .decay = o->decay,
+                        .clip = o->clip,
+                        .average = o->average,
+                        .checkpoint_every = o->checkpoint,
+                        .stopped = stopped};
+    gboolean finished;
+
+    p.params = (YonosStageParams){yonos_compact_tier(o->tier), o->scale, o->batch, o->crop};
+    if (!stage)
+        return usage(error, "There is no stage '%s'; stages are autoencoder, lr-encoder, teacher, student, decoder.",
+                     name);
+    if (!p.params.tier)
+        return usage(error, "There is no tier '%s'.", o->tier);
+    if (!o->pack || !o->folder)
+        return usage(error, "'fit' needs --pack and --out.");
+    if (stage->first_scale ? (o->scale != 2 && o->scale != 4 && o->scale != 8) || o->scale < stage->first_scale
+                           : o->scale)
+        return usage(error, "Stage '%s' has no scale %d.", name, o->scale);
+    if (o->batch < 1 || o->batch > 4096 || o->crop < YONOS_COMPACT_GRID || o->crop > 4096 ||
+        o->crop % YONOS_COMPACT_GRID)
+        return usage(error, "A batch of %d crops of %d pixels cannot be; the side is a multiple of %d.", o->batch,
+                     o->crop, YONOS_COMPACT_GRID);
+    if (o->steps < 1 || !(o->rate > 0) || o->checkpoint < 1)
+        return usage(error, "Steps, rate and checkpoint must be positive.");
+    g_mkdir_with_parents(o->folder, 0777);
+    if (!yonos_fit(&p, &finished, error))
+        return FALSE;
+    if (!finished) {
+        g_print("\nStopped; the same command goes on from here.\n");
+        exit(130);
+    }
+    return TRUE;
+}
+
+static gboolean fit(int argc, char **argv, GError **error)
+{
+    FitOptions o = {.scale = 0,
+                    .batch = 16,
+                    .crop = 128,
+                    .checkpoint = 120,
+                    .steps = 5000,
+                    .seed = 1,
+                    .rate = 1e-3,
+                    .decay = 1e-4,
+                    .clip = 1,
+                    .average = 0.999};
+    GOptionEntry entries[] = {
+        {"tier", 0, 0, G_OPTION_ARG_STRING, &o.tier, "Tier (fast)", "NAME"},
+        {"scale", 0, 0, G_OPTION_ARG_INT, &o.scale, "2, 4 or 8; not for the autoencoder", "N"},
+        {"pack", 0, 0, G_OPTION_ARG_FILENAME, &o.pack, "Training pack", "FILE"},
+        {"out", 0, 0, G_OPTION_ARG_FILENAME, &o.folder, "Folder of the chain's results", "FOLDER"},
+        {"device", 0, 0, G_OPTION_ARG_STRING, &o.device, "cpu (default), gpu, or a Vulkan device", "NAME"},
+        {"steps", 0, 0, G_OPTION_ARG_INT64, &o.steps, "Steps in all (5000)", "N"},
+        {"batch", 0, 0, G_OPTION_ARG_INT, &o.batch, "Pictures a step (16)", "N"},
+        {"crop", 0, 0, G_OPTION_ARG_INT, &o.crop, "Their side in pixels (128)", "N"},
+        {"rate", 0, 0, G_OPTION_ARG_DOUBLE, &o.rate, "Highest learning rate (1e-3)", "R"},
+        {"decay", 0, 0, G_OPTION_ARG_DOUBLE, &o.decay, "Weight decay (1e-4)", "D"},
+        {"clip", 0, 0, G_OPTION_ARG_DOUBLE, &o.clip, "Largest norm of the gradient (1)", "C"},
+        {"average", 0, 0, G_OPTION_ARG_DOUBLE, &o.average, "Decay of the moving average (0.999)", "A"},
+        {"seed", 0, 0, G_OPTION_ARG_INT64, &o.seed, "Seed of weights, crops and noise (1)", "N"},
+        {"checkpoint", 0, 0, G_OPTION_ARG_INT, &o.checkpoint, "Seconds between checkpoints (120)", "S"},
+        {0}};
+    GOptionContext *context = g_option_context_new("STAGE - train a stage of the chain, or go on with it");
+    gboolean ok;
+
+    g_option_context_add_main_entries(context, entries, NULL);
+    ok = g_option_context_parse(context, &argc, &argv, error);
+    g_option_context_free(context);
+    if (!o.tier)
+        o.tier = g_strdup("fast");
+    if (!o.device)
+        o.device = g_strdup("cpu");
+    if (ok)
+        ok = argc == 2 ? fit_run(&o, argv[1], error) : usage(error, "'fit' takes the name of a stage.");
+    g_free(o.tier);
+    g_free(o.pack);
+    g_free(o.folder);
+    g_free(o.device);
+    return ok;
+}
+
+static gboolean export(int argc, char **argv, GError **error)
+{
+    char *tier = NULL, **facts = NULL;
+    int scale = 2;
+    GOptionEntry entries[] = {
+        {"tier", 0, 0, G_OPTION_ARG_STRING, &tier, "Tier (fast)", "NAME"},
+        {"scale", 0, 0, G_OPTION_ARG_INT, &scale, "2, 4 or 8", "N"},
+        {"fact", 0, 0, G_OPTION_ARG_STRING_ARRAY, &facts, "A line of the model card, for the metadata", "KEY=VALUE"},
+        {0}};
+    GOptionContext *context = g_option_context_new("FOLDER MODEL - make a model file of a chain's results");
+    gboolean ok;
+
+    g_option_context_add_main_entries(context, entries, NULL);
+    ok = g_option_context_parse(context, &argc, &argv, error);
+    g_option_context_free(context);
+    if (!tier)
+        tier = g_strdup("fast");
+    if (ok && (argc != 3 || (scale != 2 && scale != 4 && scale != 8) || !yonos_compact_tier(tier)))
+        ok = usage(error, "'export' takes a folder and a model's path; the scale is 2, 4 or 8.");
+    ok = ok && yonos_export(argv[1], tier, scale, (const char *const *)facts, argv[2], error);
+    g_strfreev(facts);
+    g_free(tier);
+    return ok;
+}
+
+static const struct {
+    const char *name;
+    gboolean (*run)(int argc, char **argv, GError **error);
+} commands[] = {{"pack", pack}, {"fit", fit}, {"export", export}};
+
+/* Threads of the CPU library that wait would spin and take the cores from the loader; the library reads this variable
+ * before main() does, so the program starts itself once more with it. */
+static void let_waiting_threads_sleep(char **argv)
+{
+    if (g_getenv("OMP_WAIT_POLICY") || !g_setenv("OMP_WAIT_POLICY", "passive", TRUE))
+        return;
+    execv("/proc/self/exe", argv);
+}
+
+int main(int argc, char **argv)
+{
+    GError *error = NULL;
+
+    let_waiting_threads_sleep(argv);
+    setlocale(LC_ALL, "");
+    signal(SIGINT, on_signal);
+    signal(SIGTERM, on_signal);
+    for (guint i = 0; argc > 1 && i < G_N_ELEMENTS(commands); i++) {
+        if (strcmp(argv[1], commands[i].name))
+            continue;
+        if (commands[i].run(argc - 1, argv + 1, &error))
+            return EXIT_SUCCESS;
+        g_printerr("%syonos-train: %s\n", isatty(STDERR_FILENO) ? "\n" : "", error->message);
+        g_error_free(error);
+        return EXIT_FAILURE;
+    }
+    g_printerr("yonos-train pack FOLDER PACK | fit STAGE --pack FILE --out FOLDER ... | export FOLDER MODEL --scale N\n"
+               "Each with --help tells its options; docs/TRAINING.md tells the chain.\n");
+    return EXIT_FAILURE;
+}
