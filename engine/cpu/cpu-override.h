@@ -3,18 +3,27 @@
 
 #include "graph/op.h"
 
-/* A faster implementation of an op for one node with fixed shapes, equal to the reference within rounding. */
+/* A faster implementation of an op for one node with fixed shapes, equal to the reference within rounding. Its results
+ * do not depend on the number of threads. */
 typedef struct {
-    /* Builds all that a run needs. NULL: this node has no fast version, the reference runs. */
+    /* Builds all that a run needs. Returns NULL where this node has no fast version: the reference runs. The function
+     * itself may be NULL: a run needs nothing and takes every node. */
     gpointer (*prepare)(const YonosGraph *graph, const YonosNode *node);
     /* `weights_version` changes whenever a parameter buffer was written, so that packed weights can be kept. */
     gboolean (*run)(gpointer state, const YonosCall *call, guint64 weights_version);
-    void (*free)(gpointer state);
+    void (*free)(gpointer state); /* NULL: nothing to free */
 } YonosCpuOverride;
 
 /* The override of an op, or NULL. */
 const YonosCpuOverride *yonos_cpu_override(int op);
 
+/* Work on fewer elements stays on one thread: waking another costs more. */
+#define YONOS_CPU_PARALLEL 32768
+
 /* The rows, by file. */
 extern const YonosCpuOverride yonos_onednn_conv, yonos_onednn_conv_data, yonos_onednn_conv_weights;
+extern const YonosCpuOverride yonos_cpu_act, yonos_cpu_act_grad, yonos_cpu_add;
+extern const YonosCpuOverride yonos_cpu_concat, yonos_cpu_slice, yonos_cpu_embed;
+extern const YonosCpuOverride yonos_cpu_shuffle, yonos_cpu_unshuffle, yonos_cpu_extent;
+extern const YonosCpuOverride yonos_cpu_l1, yonos_cpu_l1_grad, yonos_cpu_mse, yonos_cpu_mse_grad, yonos_cpu_sum_pixels;
 extern const YonosCpuOverride yonos_cpu_resize;

@@ -6,6 +6,8 @@
 
 /* Bicubic as two passes with windows made once: down the columns into one row, then along that row. */
 
+#define BANDS 16 /* of rows, each with a line of its own; threads share them out */
+
 typedef struct {
     int taps;
     int *first;
@@ -14,22 +16,27 @@ typedef struct {
 
 typedef struct {
     Windows rows, columns;
-    float *line; /* one input row, padded by the window's reach */
+    gsize line_size;
+    float *lines; /* BANDS input rows, padded by the window's reach and for whole vectors */
 } Resize;
 
 static void windows_make(Windows *w, int in, int out)
 {
-    double *weights;
+    int all = yonos_bicubic_taps(in, out);
+    double *weights = g_new(double, (gsize)out * all);
 
-    w->taps = yonos_bicubic_taps(in, out);
     w->first = g_new(int, out);
-    w->weights = g_new(float, (gsize)out * w->taps);
-    weights = g_new(double, w->taps);
+    w->taps = 1;
     for (int k = 0; k < out; k++) {
-        w->first[k] = yonos_bicubic_window(in, out, k, weights);
-        for (int t = 0; t < w->taps; t++)
-            w->weights[(gsize)k * w->taps + t] = (float)weights[t];
+        w->first[k] = yonos_bicubic_window(in, out, k, weights + (gsize)k * all);
+        for (int t = w->taps; t < all; t++)
+            if (weights[(gsize)k * all + t] != 0)
+                w->taps = t + 1;
     }
+    w->weights = g_new(float, (gsize)out * w->taps);
+    for (int k = 0; k < out; k++)
+        for (int t = 0; t < w->taps; t++)
+            w->weights[(gsize)k * w->taps + t] = (float)weights[(gsize)k * all + t];
     g_free(weights);
 }
 
@@ -40,7 +47,8 @@ static gpointer resize_prepare(const YonosGraph *graph, const YonosNode *node)
 
     windows_make(&r->rows, x.h, y.h);
     windows_make(&r->columns, x.w, y.w);
-    r->line = g_new0(float, (gsize)(x.w + r->columns.taps) * x.c);
+    r->line_size = (gsize)(x.w + r->columns.taps) * x.c + 4;
+    r->lines = g_new0(float, BANDS * r->line_size);
     return r;
 }
 
@@ -52,44 +60,73 @@ static void resize_free(gpointer state)
     g_free(r->rows.weights);
     g_free(r->columns.first);
     g_free(r->columns.weights);
-    g_free(r->line);
+    g_free(r->lines);
     g_free(r);
 }
 
-static void mix_rows(const Resize *r, const float *picture, YonosShape s, int y)
+static void mix_rows(const Resize *r, const float *picture, YonosShape s, int y, float *restrict line)
 {
     gsize width = (gsize)s.w * s.c;
     int first = r->rows.first[y], taps = MIN(r->rows.taps, s.h - first);
 
-    memset(r->line, 0, width * sizeof(float));
+    memset(line, 0, width * sizeof(float));
     for (int t = 0; t < taps; t++) {
         const float *row = picture + (gsize)(first + t) * width;
         float weight = r->rows.weights[(gsize)y * r->rows.taps + t];
         for (gsize k = 0; k < width; k++)
-            r->line[k] += weight * row[k];
+            line[k] += weight * row[k];
     }
+}
+
+static void mix_columns(const Windows *w, const float *line, int start, int end, int channels, float *out)
+{
+    for (int x = start; x < end; x++) {
+        const float *in = line + (gsize)w->first[x] * channels, *weights = w->weights + (gsize)x * w->taps;
+        for (int k = 0; k < channels; k++) {
+            float sum = 0;
+            for (int t = 0; t < w->taps; t++)
+                sum += weights[t] * in[t * channels + k];
+            out[(gsize)x * channels + k] = sum;
+        }
+    }
+}
+
+/* Pictures: a pixel is the lower three of four lanes; the fourth is overwritten by the pixel that follows, so the last
+ * one goes the plain way. */
+static void mix_pixels(const Windows *w, const float *line, int width, float *out)
+{
+    typedef float Four __attribute__((vector_size(16)));
+
+    for (int x = 0; x < width - 1; x++) {
+        const float *in = line + (gsize)w->first[x] * 3, *weights = w->weights + (gsize)x * w->taps;
+        Four sum = {0, 0, 0, 0}, pixel;
+        for (int t = 0; t < w->taps; t++) {
+            memcpy(&pixel, in + t * 3, sizeof pixel);
+            sum += weights[t] * pixel;
+        }
+        memcpy(out + (gsize)x * 3, &sum, sizeof sum);
+    }
+    mix_columns(w, line, width - 1, width, 3, out);
 }
 
 static gboolean resize_run(gpointer state, const YonosCall *c, G_GNUC_UNUSED guint64 weights_version)
 {
     const Resize *r = state;
     YonosShape s = c->in_shape[0], o = c->out_shape;
-    float *out = c->out;
+    gsize rows = (gsize)o.n * o.h;
 
-    for (int n = 0; n < o.n; n++)
-        for (int y = 0; y < o.h; y++) {
-            mix_rows(r, c->in[0] + (gsize)n * s.h * s.w * s.c, s, y);
-            for (int x = 0; x < o.w; x++) {
-                const float *in = r->line + (gsize)r->columns.first[x] * s.c;
-                const float *weights = r->columns.weights + (gsize)x * r->columns.taps;
-                for (int k = 0; k < s.c; k++) {
-                    float sum = 0;
-                    for (int t = 0; t < r->columns.taps; t++)
-                        sum += weights[t] * in[t * s.c + k];
-                    *out++ = sum;
-                }
-            }
+#pragma omp parallel for schedule(static) if (yonos_shape_elements(o) >= YONOS_CPU_PARALLEL)
+    for (int band = 0; band < BANDS; band++) {
+        float *line = r->lines + band * r->line_size;
+        for (gsize row = rows * band / BANDS; row < rows * (band + 1) / BANDS; row++) {
+            float *out = c->out + row * o.w * o.c;
+            mix_rows(r, c->in[0] + row / o.h * s.h * s.w * s.c, s, (int)(row % o.h), line);
+            if (o.c == 3)
+                mix_pixels(&r->columns, line, o.w, out);
+            else
+                mix_columns(&r->columns, line, 0, o.w, o.c, out);
         }
+    }
     return TRUE;
 }
 

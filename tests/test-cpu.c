@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The CPU executor's own versions at sizes that several threads share and at the channels that have a path of their
+ * own: equal to the reference, and to themselves on any number of threads. */
+#include "cpu/cpu-executor.h"
+#include "ops/ops.h"
+
+#include <math.h>
+#include <omp.h>
+#include <string.h>
+
+#define SEED 20261124
+
+/* One node whose output is the buffer `name`. */
+static YonosTensorId kept(YonosGraph *g, const char *name, YonosOpId op, int n, const YonosTensorId *in, int i0, int i1,
+                          float f0)
+{
+    YonosTensorId y = yonos_append(g, op, n, in, YONOS_NONE, (int[]){i0, i1}, 2, f0, 0);
+
+    if (y >= 0) {
+        YonosBufferId buffer = yonos_graph_buffer(g, name, YONOS_F32, yonos_shape_elements(yonos_graph_shape(g, y)));
+        g_array_index(g->tensors, YonosTensor, y).buffer = buffer;
+    }
+    return y;
+}
+
+static void add_copies(YonosGraph *g, YonosTensorId x, YonosTensorId deep)
+{
+    YonosShape s = yonos_graph_shape(g, x);
+    YonosTensorId even;
+
+    kept(g, "concat", YONOS_OP_CONCAT, 2, (YonosTensorId[]){x, x}, 0, 0, 0);
+    kept(g, "slice", YONOS_OP_SLICE, 1, &deep, 5, 31, 0);
+    kept(g, "embed", YONOS_OP_EMBED, 1, &x, 2, 7, 0);
+    kept(g, "shuffle 4", YONOS_OP_SHUFFLE, 1, &deep, 4, 0, 0);
+    kept(g, "shuffle 2", YONOS_OP_SHUFFLE, 1, &deep, 2, 0, 0);
+    even = kept(g, "enlarged", YONOS_OP_EXTENT, 1, &x, s.h / 4 * 4 + 4, s.w / 4 * 4 + 4, 0);
+    kept(g, "cropped", YONOS_OP_EXTENT, 1, &x, s.h - 2, s.w - 3, 0);
+    kept(g, "narrower and higher", YONOS_OP_EXTENT, 1, &x, s.h + 2, s.w - 3, 0);
+    kept(g, "unshuffle 4", YONOS_OP_UNSHUFFLE, 1, &even, 4, 0, 0);
+    kept(g, "unshuffle 2", YONOS_OP_UNSHUFFLE, 1, &even, 2, 0, 0);
+    even = kept(g, "deep and even", YONOS_OP_EXTENT, 1, &deep, 36, 40, 0);
+    kept(g, "deep unshuffle", YONOS_OP_UNSHUFFLE, 1, &even, 2, 0, 0);
+    kept(g, "twice", YONOS_OP_RESIZE, 1, &x, s.h * 2, s.w * 2, 0);
+    kept(g, "four times", YONOS_OP_RESIZE, 1, &x, s.h * 4, s.w * 4, 0);
+    kept(g, "a quarter", YONOS_OP_RESIZE, 1, &x, s.h / 4, s.w / 4, 0);
+}
+
+static void add_arithmetic(YonosGraph *g, YonosTensorId x, YonosTensorId y)
+{
+    YonosShape s = yonos_graph_shape(g, x);
+    YonosTensorId one = yonos_graph_input(g, "one of each picture", YONOS_F32, (YonosShape){s.n, 1, 1, 1});
+    YonosTensorId scalar = yonos_graph_input(g, "scalar", YONOS_F32, (YonosShape){1, 1, 1, 1});
+    YonosTensorId bias = yonos_graph_input(g, "bias", YONOS_F32, (YonosShape){1, 1, 1, s.c});
+    YonosTensorId biases = yonos_graph_input(g, "biases", YONOS_F32, (YonosShape){s.n, 1, 1, s.c});
+    YonosTensorId sum = yonos_graph_input(g, "sum", YONOS_F32, (YonosShape){1, 1, 1, s.c});
+
+    kept(g, "act", YONOS_OP_ACT, 1, &x, YONOS_ACT_LEAKY, 0, 0.1f);
+    kept(g, "tanh", YONOS_OP_ACT, 1, &x, YONOS_ACT_TANH, 0, 3);
+    kept(g, "act-grad", YONOS_OP_ACT_GRAD, 2, (YonosTensorId[]){x, y}, YONOS_ACT_LEAKY, 0, 0.1f);
+    kept(g, "tanh-grad", YONOS_OP_ACT_GRAD, 2, (YonosTensorId[]){x, y}, YONOS_ACT_TANH, 0, 3);
+    kept(g, "add", YONOS_OP_ADD, 2, (YonosTensorId[]){x, y}, 0, 0, -0.25f);
+    kept(g, "add bias", YONOS_OP_ADD, 2, (YonosTensorId[]){x, bias}, 0, 0, 2);
+    kept(g, "add biases", YONOS_OP_ADD, 2, (YonosTensorId[]){x, biases}, 0, 0, 2);
+    yonos_append(g, YONOS_OP_ADD, 2, (YonosTensorId[]){x, y}, x, NULL, 0, 0.5f, 0);
+    kept(g, "sums", YONOS_OP_SUM_PIXELS, 1, &x, 0, 1, 0);
+    kept(g, "sums of pictures", YONOS_OP_SUM_PIXELS, 1, &x, 1, 1, 0);
+    yonos_append(g, YONOS_OP_SUM_PIXELS, 1, &x, sum, (int[]){0, 0}, 2, 0, 0);
+    kept(g, "l1", YONOS_OP_L1, 2, (YonosTensorId[]){x, y}, 0, 0, 0);
+    kept(g, "l1-grad", YONOS_OP_L1_GRAD, 3, (YonosTensorId[]){scalar, x, y}, 0, 0, -1);
+    kept(g, "mse", YONOS_OP_MSE, 3, (YonosTensorId[]){x, y, one}, 0, 0, 0);
+    kept(g, "mse-grad", YONOS_OP_MSE_GRAD, 4, (YonosTensorId[]){scalar, x, y, one}, 0, 0, 1);
+}
+
+static YonosGraph *build_copies(void)
+{
+    YonosGraph *g = yonos_graph_new();
+    YonosTensorId x = yonos_graph_input(g, "x", YONOS_F32, (YonosShape){3, 61, 83, 3});
+
+    add_copies(g, x, yonos_graph_input(g, "deep", YONOS_F32, (YonosShape){2, 37, 41, 48}));
+    return g;
+}
+
+static YonosGraph *build_arithmetic(void)
+{
+    YonosGraph *g = yonos_graph_new();
+    YonosShape shape = {3, 29, 37, 33};
+
+    add_arithmetic(g, yonos_graph_input(g, "x", YONOS_F32, shape), yonos_graph_input(g, "y", YONOS_F32, shape));
+    return g;
+}
+
+static void fill(YonosExecutor *ex)
+{
+    GRand *rand = g_rand_new_with_seed(SEED);
+
+    for (guint i = 0; i < ex->graph->buffers->len; i++) {
+        gsize n = g_array_index(ex->graph->buffers, YonosBuffer, i).size;
+        float *v = g_new(float, MAX(1, n));
+        for (gsize k = 0; k < n; k++)
+            v[k] = (float)g_rand_double_range(rand, -1, 1);
+        yonos_executor_write(ex, i, 0, v, n, NULL);
+        g_free(v);
+    }
+    g_rand_free(rand);
+}
+
+static YonosExecutor *run(const YonosGraph *g, gboolean reference_only)
+{
+    GError *error = NULL;
+    YonosExecutor *ex = yonos_cpu_executor_new(g, reference_only, &error);
+
+    g_assert_no_error(error);
+    fill(ex);
+    yonos_executor_run(ex, &error);
+    g_assert_no_error(error);
+    return ex;
+}
+
+/* relative to the largest value of a buffer */
+static void compare(YonosExecutor *a, YonosExecutor *b, double tolerance, int threads)
+{
+    for (guint i = 0; i < a->graph->buffers->len; i++) {
+        const YonosBuffer *buffer = &g_array_index(a->graph->buffers, YonosBuffer, i);
+        float *x = g_new(float, MAX(1, buffer->size)), *y = g_new(float, MAX(1, buffer->size));
+        double worst = 0, top = 0;
+        yonos_executor_read(a, i, 0, x, buffer->size, NULL);
+        yonos_executor_read(b, i, 0, y, buffer->size, NULL);
+        for (gsize k = 0; k < buffer->size; k++) {
+            worst = MAX(worst, isnan(x[k]) || isnan(y[k]) ? INFINITY : fabs((double)x[k] - y[k]));
+            top = MAX(top, fabs(x[k]));
+        }
+        if (worst > tolerance * top)
+            g_error("buffer '%s', %d threads, seed %d: differs by %g of %g", buffer->name, threads, SEED, worst, top);
+        g_free(x);
+        g_free(y);
+    }
+}
+
+typedef YonosGraph *(*Build)(void);
+
+static void check(Build build)
+{
+    static const int threads[] = {1, 2, 3, 7};
+    YonosGraph *g = build();
+    YonosExecutor *first = NULL, *truth, *other;
+    GError *error = NULL;
+
+    yonos_graph_check(g, &error);
+    g_assert_no_error(error);
+    truth = run(g, TRUE);
+    for (guint k = 0; k < G_N_ELEMENTS(threads); k++) {
+        omp_set_num_threads(threads[k]);
+        other = run(g, FALSE);
+        compare(truth, other, 2e-6, threads[k]);
+        if (first)
+            compare(first, other, 0, threads[k]);
+        else
+            first = g_steal_pointer(&other);
+        yonos_executor_free(other);
+    }
+    yonos_executor_free(first);
+    yonos_executor_free(truth);
+    yonos_graph_free(g);
+}
+
+static void test_copies(void)
+{
+    check(build_copies);
+}
+
+static void test_arithmetic(void)
+{
+    check(build_arithmetic);
+}
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    g_test_message("seed %d", SEED);
+    g_test_add_func("/cpu/copies", test_copies);
+    g_test_add_func("/cpu/arithmetic", test_arithmetic);
+    return g_test_run();
+}
