@@ -68,9 +68,9 @@ static void transpose(float *ours, float *file, YonosShape s, gboolean to_file)
                 }
 }
 
-static guint file_shape(const char *name, YonosShape s, gint64 dims[YONOS_ST_MAX_DIMS])
+static guint file_shape(YonosShape s, gint64 dims[YONOS_ST_MAX_DIMS])
 {
-    if (!g_str_has_suffix(name, ".weight")) {
+    if (s.n == 1 && s.h == 1 && s.w == 1) {
         dims[0] = s.c;
         return 1;
     }
@@ -85,7 +85,7 @@ gboolean yonos_model_file_read(const YonosModelFile *model, const char *name, Yo
                                GError **error)
 {
     gint64 want[YONOS_ST_MAX_DIMS], have[YONOS_ST_MAX_DIMS];
-    guint n_want = file_shape(name, shape, want), n_have;
+    guint n_want = file_shape(shape, want), n_have;
     gsize n = yonos_shape_elements(shape);
     float *file;
     gboolean ok;
@@ -156,7 +156,7 @@ gboolean yonos_model_file_write(const char *path, const YonosGraph *graph, const
         if (param->frozen || (only && !g_str_has_prefix(param->name, only)))
             continue;
         file = g_new(float, yonos_shape_elements(t->shape));
-        st.n_dims = file_shape(param->name, t->shape, st.dims);
+        st.n_dims = file_shape(t->shape, st.dims);
         if (st.n_dims == 4)
             transpose((float *)values + t->offset, file, t->shape, TRUE);
         else

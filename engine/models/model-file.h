@@ -28,10 +28,11 @@ gboolean yonos_model_file_read(const YonosModelFile *model, const char *name, Yo
                                GError **error);
 
 /* Fills every parameter of the executor's graph. Names and shapes must agree both ways: a missing, surplus or
- * misshapen tensor is an error, and so are NaN and infinity. */
+ * misshapen tensor is an error, and so are NaN and infinity. A parameter {1, 1, 1, c} has one dimension in the file,
+ * others are convolution weights [out, in, kh, kw]. */
 gboolean yonos_model_file_load(const YonosModelFile *model, YonosExecutor *ex, GError **error);
 
-/* Writes the parameters held in `values` (laid out as graph->param_buffer), frozen ones left out, with the given metadata
- * (char * -> char *). `only`, unless NULL, is the prefix that names must have. */
+/* Writes the parameters held in `values` (laid out as graph->param_buffer), frozen ones left out, with the given
+ * metadata (char * -> char *). `only`, unless NULL, is the prefix that names must have. */
 gboolean yonos_model_file_write(const char *path, const YonosGraph *graph, const float *values, YonosStDtype dtype,
                                 const char *only, GHashTable *metadata, GError **error);
