@@ -92,11 +92,14 @@ static YonosTensorId build_layout(YonosGraph *g, YonosTensorId x, int variant)
     }
 }
 
+/* variant: bit 0 a group a channel instead of one, bit 1 after a convolution, for the gradient by x */
 static YonosTensorId build_norm(YonosGraph *g, YonosTensorId x, int variant)
 {
     int c = yonos_graph_shape(g, x).c;
 
-    return yonos_group_norm(g, x, param(g, "s", 1, 1, 1, c), param(g, "o", 1, 1, 1, c), variant ? c : 1, 1e-5f);
+    if (variant & 2)
+        x = yonos_conv(g, x, param(g, "w", 1, 1, c, c), YONOS_NONE, (YonosConvParams){0});
+    return yonos_group_norm(g, x, param(g, "s", 1, 1, 1, c), param(g, "o", 1, 1, 1, c), variant & 1 ? c : 1, 1e-5f);
 }
 
 typedef struct {
@@ -119,7 +122,7 @@ static YonosTensorId build_resize(YonosGraph *g, YonosTensorId x, int variant)
 
 static const Case cases[] = {
     {"conv", build_conv, 64, TRUE},     {"act", build_act, 2, TRUE},          {"add", build_add, 3, TRUE},
-    {"layout", build_layout, 7, TRUE},  {"group-norm", build_norm, 2, FALSE}, {"resize", build_resize, 10, FALSE},
+    {"layout", build_layout, 7, TRUE},  {"group-norm", build_norm, 4, TRUE}, {"resize", build_resize, 10, FALSE},
     {"mix", build_mix, 2, TRUE},        {"codes", build_codes, 1, FALSE},
 };
 

@@ -112,7 +112,7 @@ static YonosTensorId stack_conv(YonosGraph *g, const char *name, YonosTensorId x
     return yonos_conv(g, x, w, b, p);
 }
 
-/* conv of stride 2, a residual block, conv, shuffle; L1 and weighted MSE */
+/* conv of stride 2, a residual block, group norm, conv, shuffle; L1 and weighted MSE */
 static YonosTensorId build_stack(YonosGraph *g)
 {
     YonosTensorId x = input(g, "x", 2, 7, 9, 3), target = input(g, "target", 2, 8, 10, 3);
@@ -120,6 +120,8 @@ static YonosTensorId build_stack(YonosGraph *g)
 
     y = stack_conv(g, "block.0", h, 8, (YonosConvParams){.act = YONOS_ACT_LEAKY});
     y = stack_conv(g, "block.1", y, 8, (YonosConvParams){.residual = h});
+    y = yonos_group_norm(g, y, yonos_graph_param(g, "stack.norm.weight", (YonosShape){1, 1, 1, 8}),
+                         yonos_graph_param(g, "stack.norm.bias", (YonosShape){1, 1, 1, 8}), 2, 1e-5f);
     y = yonos_shuffle(g, stack_conv(g, "out", y, 12, (YonosConvParams){0}), 2);
     return yonos_add(g, yonos_l1(g, y, target), yonos_mse(g, y, target, input(g, "x_weights", 2, 1, 1, 1)), 1);
 }

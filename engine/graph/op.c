@@ -24,6 +24,8 @@ static const YonosOp *const table[YONOS_OP_COUNT] = {
     [YONOS_OP_MSE] = &yonos_op_mse,
     [YONOS_OP_MSE_GRAD] = &yonos_op_mse_grad,
     [YONOS_OP_MIX] = &yonos_op_mix,
+    [YONOS_OP_GROUP_NORM_DATA] = &yonos_op_group_norm_data,
+    [YONOS_OP_GROUP_NORM_SCALE] = &yonos_op_group_norm_scale,
 };
 
 const YonosOp *yonos_op(int id)

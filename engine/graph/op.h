@@ -29,6 +29,8 @@ typedef enum {
     YONOS_OP_MSE,          /* loss: mean of w[n] (a - b)^2; in: a, b, w {n, 1, 1, 1} */
     YONOS_OP_MSE_GRAD,     /* in: dloss, a, b, w */
     YONOS_OP_MIX,          /* u[n] a + v[n] b, a factor a picture {n, 1, 1, 1}; in: a, u, and b, v or none */
+    YONOS_OP_GROUP_NORM_DATA,  /* gradient of group norm by x; in: dy, x, scale; attributes as of the op */
+    YONOS_OP_GROUP_NORM_SCALE, /* gradient of group norm by scale, added to out; in: dy, x, scale (for its shape) */
     YONOS_OP_COUNT
 } YonosOpId;
 
@@ -69,3 +71,4 @@ extern const YonosOp yonos_op_concat, yonos_op_slice, yonos_op_embed, yonos_op_s
 extern const YonosOp yonos_op_nearest, yonos_op_sum_blocks, yonos_op_group_norm;
 extern const YonosOp yonos_op_resize, yonos_op_extent;
 extern const YonosOp yonos_op_l1, yonos_op_l1_grad, yonos_op_mse, yonos_op_mse_grad;
+extern const YonosOp yonos_op_group_norm_data, yonos_op_group_norm_scale;

@@ -138,9 +138,10 @@ def taef2_decoder(z):
 
 
 def loss():
-    """Every kind of gradient rule: stride, residual, shuffle, both losses."""
+    """Gradient rules: stride, residual, group norm, shuffle, both losses."""
     h = leaky(conv("stack.down", tensor("x", 2, 7, 9, 3), 8, stride=2))
-    y = F.pixel_shuffle(conv("stack.out", block("stack.block", h), 12), 2)
+    h = F.group_norm(block("stack.block", h), 2, parameter("stack.norm.weight", (8,)), parameter("stack.norm.bias", (8,)))
+    y = F.pixel_shuffle(conv("stack.out", h, 12), 2)
     target = tensor("target", 2, 8, 10, 3)
     weights = tensor("x_weights", 2, 1, 1, 1)
     return F.l1_loss(y, target) + (weights * (y - target) ** 2).mean()
