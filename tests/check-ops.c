@@ -122,7 +122,7 @@ static YonosTensorId build_resize(YonosGraph *g, YonosTensorId x, int variant)
 
 static const Case cases[] = {
     {"conv", build_conv, 64, TRUE},     {"act", build_act, 2, TRUE},          {"add", build_add, 3, TRUE},
-    {"layout", build_layout, 7, TRUE},  {"group-norm", build_norm, 4, TRUE}, {"resize", build_resize, 10, FALSE},
+    {"layout", build_layout, 7, TRUE},  {"group-norm", build_norm, 4, TRUE}, {"resize", build_resize, 10, TRUE},
     {"mix", build_mix, 2, TRUE},        {"codes", build_codes, 1, FALSE},
 };
 

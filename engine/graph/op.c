@@ -26,6 +26,8 @@ static const YonosOp *const table[YONOS_OP_COUNT] = {
     [YONOS_OP_MIX] = &yonos_op_mix,
     [YONOS_OP_GROUP_NORM_DATA] = &yonos_op_group_norm_data,
     [YONOS_OP_GROUP_NORM_SCALE] = &yonos_op_group_norm_scale,
+    [YONOS_OP_RESIZE_GRAD] = &yonos_op_resize_grad,
+    [YONOS_OP_EXTENT_GRAD] = &yonos_op_extent_grad,
 };
 
 const YonosOp *yonos_op(int id)

@@ -22,8 +22,8 @@ typedef enum {
     YONOS_OP_NEAREST,      /* nearest enlargement by i[0] */
     YONOS_OP_SUM_BLOCKS,   /* its gradient: sums of i[0] x i[0] blocks */
     YONOS_OP_GROUP_NORM,   /* i[0] groups, f[0] epsilon; in: x, scale, offset */
-    YONOS_OP_RESIZE,       /* Pillow's bicubic to i[0] x i[1] (height, width); no gradient: pictures are data */
-    YONOS_OP_EXTENT,       /* crop or repeat the edge to i[0] x i[1]; no gradient, as above */
+    YONOS_OP_RESIZE,       /* Pillow's bicubic to i[0] x i[1] (height, width) */
+    YONOS_OP_EXTENT,       /* crop or repeat the edge to i[0] x i[1] */
     YONOS_OP_L1,           /* loss: mean |a - b| to a scalar; in: a, b */
     YONOS_OP_L1_GRAD,      /* in: dloss, a, b */
     YONOS_OP_MSE,          /* loss: mean of w[n] (a - b)^2; in: a, b, w {n, 1, 1, 1} */
@@ -31,6 +31,8 @@ typedef enum {
     YONOS_OP_MIX,          /* u[n] a + v[n] b, a factor a picture {n, 1, 1, 1}; in: a, u, and b, v or none */
     YONOS_OP_GROUP_NORM_DATA,  /* gradient of group norm by x; in: dy, x, scale; attributes as of the op */
     YONOS_OP_GROUP_NORM_SCALE, /* gradient of group norm by scale, added to out; in: dy, x, scale (for its shape) */
+    YONOS_OP_RESIZE_GRAD,      /* in: dy; i[0] x i[1] is the size of x */
+    YONOS_OP_EXTENT_GRAD,      /* in: dy; likewise */
     YONOS_OP_COUNT
 } YonosOpId;
 
@@ -72,3 +74,4 @@ extern const YonosOp yonos_op_nearest, yonos_op_sum_blocks, yonos_op_group_norm;
 extern const YonosOp yonos_op_resize, yonos_op_extent;
 extern const YonosOp yonos_op_l1, yonos_op_l1_grad, yonos_op_mse, yonos_op_mse_grad;
 extern const YonosOp yonos_op_group_norm_data, yonos_op_group_norm_scale;
+extern const YonosOp yonos_op_resize_grad, yonos_op_extent_grad;

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "ops/ops.h"
+#include "graph/gradient.h"
 
 #include <math.h>
+#include <string.h>
 
 /* resize: i = {height, width}. The bicubic of Pillow: Keys' kernel with a = -0.5, widened by the factor when reducing,
  * windows cut at the border and renormalised. Separable, so a pixel is the product of a row and a column window. */
@@ -68,7 +70,53 @@ static void resize_reference(const YonosCall *c)
         }
 }
 
-const YonosOp yonos_op_resize = {"resize", 1, 1, FALSE, resize_shape, resize_reference, NULL};
+/* The gradients of both ops: in: dy; i = {height, width} of x. */
+static void by_input(YonosGraph *g, const YonosNode *node, YonosOpId op, YonosTensorId dy, void *gradients)
+{
+    YonosShape x = yonos_graph_shape(g, node->in[0]);
+
+    yonos_gradient_add(g, gradients, node->in[0],
+                       yonos_append(g, op, 1, &dy, YONOS_NONE, (int[]){x.h, x.w}, 2, 0, 0));
+}
+
+static void grad_shape(YonosGraph *g, const YonosNode *node, YonosShape *out)
+{
+    YonosShape dy = yonos_graph_shape(g, node->in[0]);
+
+    *out = (YonosShape){dy.n, node->i[0], node->i[1], dy.c};
+}
+
+static void resize_gradient(YonosGraph *g, const YonosNode *node, YonosTensorId dy, void *gradients)
+{
+    by_input(g, node, YONOS_OP_RESIZE_GRAD, dy, gradients);
+}
+
+const YonosOp yonos_op_resize = {"resize", 1, 1, FALSE, resize_shape, resize_reference, resize_gradient};
+
+static void resize_grad_reference(const YonosCall *c)
+{
+    YonosShape s = c->out_shape, o = c->in_shape[0];
+    double row[MAX_TAPS], column[MAX_TAPS];
+    const float *dy = c->in[0];
+
+    memset(c->out, 0, yonos_shape_elements(s) * sizeof *c->out);
+    for (int n = 0; n < o.n; n++)
+        for (int y = 0; y < o.h; y++) {
+            int top = yonos_bicubic_window(s.h, o.h, y, row), rows = MIN(s.h - top, yonos_bicubic_taps(s.h, o.h));
+            for (int x = 0; x < o.w; x++, dy += o.c) {
+                int left = yonos_bicubic_window(s.w, o.w, x, column);
+                int columns = MIN(s.w - left, yonos_bicubic_taps(s.w, o.w));
+                for (int i = 0; i < rows; i++)
+                    for (int j = 0; j < columns; j++) {
+                        float *dx = c->out + (((gsize)n * s.h + top + i) * s.w + left + j) * s.c;
+                        for (int k = 0; k < o.c; k++)
+                            dx[k] += (float)(row[i] * column[j] * dy[k]);
+                    }
+            }
+        }
+}
+
+const YonosOp yonos_op_resize_grad = {"resize-grad", 1, 1, FALSE, grad_shape, resize_grad_reference, NULL};
 
 /* extent: i = {height, width}. Crops, or repeats the last row and column, at the right and bottom. */
 
@@ -93,7 +141,37 @@ static void extent_reference(const YonosCall *c)
             }
 }
 
-const YonosOp yonos_op_extent = {"extent", 1, 1, FALSE, extent_shape, extent_reference, NULL};
+static void extent_gradient(YonosGraph *g, const YonosNode *node, YonosTensorId dy, void *gradients)
+{
+    by_input(g, node, YONOS_OP_EXTENT_GRAD, dy, gradients);
+}
+
+const YonosOp yonos_op_extent = {"extent", 1, 1, FALSE, extent_shape, extent_reference, extent_gradient};
+
+/* The first sample that no longer comes from `at`: the last of `in` is repeated, what was cropped went nowhere. */
+static int extent_end(int at, int in, int out)
+{
+    return at == in - 1 ? out : MIN(at + 1, out);
+}
+
+static void extent_grad_reference(const YonosCall *c)
+{
+    YonosShape s = c->out_shape, o = c->in_shape[0];
+    gsize p = 0;
+
+    for (int n = 0; n < s.n; n++)
+        for (int y = 0; y < s.h; y++)
+            for (int x = 0; x < s.w; x++)
+                for (int k = 0; k < s.c; k++, p++) {
+                    double sum = 0;
+                    for (int i = y; i < extent_end(y, s.h, o.h); i++)
+                        for (int j = x; j < extent_end(x, s.w, o.w); j++)
+                            sum += c->in[0][(((gsize)n * o.h + i) * o.w + j) * o.c + k];
+                    c->out[p] = (float)sum;
+                }
+}
+
+const YonosOp yonos_op_extent_grad = {"extent-grad", 1, 1, FALSE, grad_shape, extent_grad_reference, NULL};
 
 YonosTensorId yonos_resize(YonosGraph *g, YonosTensorId x, int height, int width)
 {

@@ -68,7 +68,7 @@ static guint32 variant_conv(const YonosVkPush *push)
 #define SHADERS(X)                                                                                                     \
     X(conv) X(conv_data) X(conv_weights) X(sum_pixels) X(act) X(act_grad) X(add) X(concat) X(slice) X(embed)           \
     X(shuffle) X(unshuffle) X(nearest) X(sum_blocks) X(resize) X(extent) X(group_norm) X(l1) X(l1_grad) X(mse)         \
-    X(mse_grad) X(mix) X(group_norm_data) X(group_norm_scale)
+    X(mse_grad) X(mix) X(group_norm_data) X(group_norm_scale) X(resize_grad) X(extent_grad)
 SHADERS(SHADER)
 
 typedef struct {
@@ -109,6 +109,8 @@ static const Kernel table[YONOS_OP_COUNT] = {
     [YONOS_OP_MIX] = {CODE(mix), size_elements, NULL},
     [YONOS_OP_GROUP_NORM_DATA] = {CODE(group_norm_data), size_norm, NULL},
     [YONOS_OP_GROUP_NORM_SCALE] = {CODE(group_norm_scale), size_norm, NULL},
+    [YONOS_OP_RESIZE_GRAD] = {CODE(resize_grad), size_elements, NULL},
+    [YONOS_OP_EXTENT_GRAD] = {CODE(extent_grad), size_elements, NULL},
 };
 
 gboolean yonos_vk_kernels_make(YonosVkKernels *kernels, YonosVkDevice *d, gboolean half, GError **error)
