@@ -66,7 +66,8 @@ static void test_pytorch(gconstpointer data)
 {
     const Part *part = data;
     YonosGraph *g = graph_of(part);
-    float *truth = result(yonos_cpu_executor_new(g, TRUE, NULL)), *fast = result(yonos_cpu_executor_new(g, FALSE, NULL));
+    float *truth = result(yonos_cpu_executor_new(g, TRUE, NULL));
+    float *fast = result(yonos_cpu_executor_new(g, FALSE, NULL));
 
     golden_compare(part->name, truth, size_of(g, "y"), 1e-4, "the C reference");
     compare(part, fast, truth, size_of(g, "y"), 1e-4, "the CPU executor");
@@ -92,8 +93,7 @@ static void test_vulkan(gconstpointer data)
             g_assert_no_error(error);
             got = result(ex);
             /* fp16 keeps 11 bits of weights and of every layer's result */
-            compare(part, got, truth, size_of(g, "y"), half ? 1e-2 : 1e-4,
-                    half ? "Vulkan fp16" : "Vulkan fp32");
+            compare(part, got, truth, size_of(g, "y"), half ? 1e-2 : 1e-4, half ? "Vulkan fp16" : "Vulkan fp32");
             g_free(got);
         }
         g_free(truth);

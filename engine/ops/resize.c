@@ -70,9 +70,10 @@ static void resize_reference(const YonosCall *c)
         }
 }
 
-/* The gradients of both ops: in: dy; i = {height, width} of x. */
-static void by_input(YonosGraph *g, const YonosNode *node, YonosOpId op, YonosTensorId dy, void *gradients)
+/* The gradients of resize and extent: in: dy; i = {height, width} of x. */
+static void picture_gradient(YonosGraph *g, const YonosNode *node, YonosTensorId dy, void *gradients)
 {
+    YonosOpId op = node->op == YONOS_OP_RESIZE ? YONOS_OP_RESIZE_GRAD : YONOS_OP_EXTENT_GRAD;
     YonosShape x = yonos_graph_shape(g, node->in[0]);
 
     yonos_gradient_add(g, gradients, node->in[0],
@@ -86,12 +87,7 @@ static void grad_shape(YonosGraph *g, const YonosNode *node, YonosShape *out)
     *out = (YonosShape){dy.n, node->i[0], node->i[1], dy.c};
 }
 
-static void resize_gradient(YonosGraph *g, const YonosNode *node, YonosTensorId dy, void *gradients)
-{
-    by_input(g, node, YONOS_OP_RESIZE_GRAD, dy, gradients);
-}
-
-const YonosOp yonos_op_resize = {"resize", 1, 1, FALSE, resize_shape, resize_reference, resize_gradient};
+const YonosOp yonos_op_resize = {"resize", 1, 1, FALSE, resize_shape, resize_reference, picture_gradient};
 
 static void resize_grad_reference(const YonosCall *c)
 {
@@ -141,12 +137,7 @@ static void extent_reference(const YonosCall *c)
             }
 }
 
-static void extent_gradient(YonosGraph *g, const YonosNode *node, YonosTensorId dy, void *gradients)
-{
-    by_input(g, node, YONOS_OP_EXTENT_GRAD, dy, gradients);
-}
-
-const YonosOp yonos_op_extent = {"extent", 1, 1, FALSE, extent_shape, extent_reference, extent_gradient};
+const YonosOp yonos_op_extent = {"extent", 1, 1, FALSE, extent_shape, extent_reference, picture_gradient};
 
 /* The first sample that no longer comes from `at`: the last of `in` is repeated, what was cropped went nowhere. */
 static int extent_end(int at, int in, int out)

@@ -8,9 +8,9 @@
 
 typedef struct {
     const char *name;
-    gsize size;     /* elements of the whole result */
-    double sum;     /* of their absolute values */
-    int step;       /* every step-th is stored */
+    gsize size; /* elements of the whole result */
+    double sum; /* of their absolute values */
+    int step;   /* every step-th is stored */
     const float *values;
 } Golden;
 

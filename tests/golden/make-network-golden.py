@@ -1,7 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Writes network-golden.h: what PyTorch makes of the networks, with weights and inputs that golden.c makes as well.
-Only torch.nn.functional, Pillow for the bicubic base, and the description of the networks are used here."""
+"""Writes network-golden.h: what PyTorch makes of the networks, with the weights and inputs that golden.c makes. Only
+torch.nn.functional, Pillow for the bicubic base and the description of the networks are used, in doubles, so that every
+machine writes the same digits."""
 import math
 import os
 
@@ -25,7 +26,7 @@ def uniform(name, shape, low, high):
     x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     x = x ^ (x >> np.uint64(31))
     u = ((x >> np.uint64(11)) + np.uint64(1)).astype(np.float64) * 2.0**-53
-    return torch.from_numpy((low + (high - low) * u).astype(np.float32).reshape(shape))
+    return torch.from_numpy((low + (high - low) * u).astype(np.float32).astype(np.float64).reshape(shape))
 
 
 def parameter(name, shape):
@@ -96,7 +97,8 @@ def decoder(z, x=None, scale=4):
 
 def bicubic(x, height, width):
     """Pillow's, on floats: no rounding between its passes."""
-    channels = [Image.fromarray(channel).resize((width, height), Image.BICUBIC) for channel in x[0].detach().numpy()]
+    picture = x[0].numpy().astype(np.float32)
+    channels = [Image.fromarray(channel).resize((width, height), Image.BICUBIC) for channel in picture]
     return torch.from_numpy(np.stack([np.asarray(channel) for channel in channels]))[None]
 
 
@@ -140,7 +142,8 @@ def taef2_decoder(z):
 def loss():
     """Gradient rules: stride, residual, group norm, shuffle, both losses."""
     h = leaky(conv("stack.down", tensor("x", 2, 7, 9, 3), 8, stride=2))
-    h = F.group_norm(block("stack.block", h), 2, parameter("stack.norm.weight", (8,)), parameter("stack.norm.bias", (8,)))
+    h = block("stack.block", h)
+    h = F.group_norm(h, 2, parameter("stack.norm.weight", (8,)), parameter("stack.norm.bias", (8,)))
     y = F.pixel_shuffle(conv("stack.out", h, 12), 2)
     target = tensor("target", 2, 8, 10, 3)
     weights = tensor("x_weights", 2, 1, 1, 1)
