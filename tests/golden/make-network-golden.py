@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Writes network-golden.h: what PyTorch makes of the networks, with weights and inputs that golden.c makes too. Only
+"""Writes network-golden.h: what PyTorch makes of the networks, with weights and inputs that golden.c makes. Only
 torch.nn.functional, Pillow for the bicubic base and the description of the networks are used, in doubles, so that every
 machine writes the same digits."""
 import math
