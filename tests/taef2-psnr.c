@@ -64,18 +64,18 @@ static float *through(YonosTensorId network(YonosGraph *, YonosTensorId), const 
     YonosTensorId out = yonos_graph_input(g, "out", YONOS_F32, s);
     gsize n = yonos_shape_elements(s);
     float *result = g_new(float, n);
-    YonosSafetensors *file = yonos_safetensors_open(path, error);
+    YonosModelFile file = {0};
     YonosExecutor *ex = NULL;
 
     yonos_append(g, YONOS_OP_ACT, 1, &y, out, (int[]){YONOS_ACT_LEAKY}, 1, 1, 0);
-    if (!file || !yonos_graph_check(g, error) || !(ex = executor_new(g, device, error)) ||
-        !yonos_model_tensors_load(file, path, ex, error) ||
+    if (!yonos_graph_check(g, error) || !(ex = executor_new(g, device, error)) ||
+        !yonos_model_file_open_weights(&file, path, error) || !yonos_model_file_load(&file, ex, error) ||
         !yonos_executor_write(ex, yonos_graph_find_buffer(g, "in"), 0, in, yonos_shape_elements(shape), error) ||
         !yonos_executor_run(ex, error) ||
         !yonos_executor_read(ex, yonos_graph_find_buffer(g, "out"), 0, result, n, error))
         g_clear_pointer(&result, g_free);
     yonos_executor_free(ex);
-    yonos_safetensors_free(file);
+    yonos_model_file_clear(&file);
     yonos_graph_free(g);
     return result;
 }
