@@ -5,12 +5,20 @@
 #include "cpu/cpu-executor.h"
 #include "models/compact.h"
 #include "models/model-file.h"
+#ifdef HAVE_VULKAN
+#include "vulkan/vulkan-executor.h"
+#endif
+
+#include <string.h>
 
 struct YonosUpscaler {
     YonosFrameFormat in, out;
     YonosGraph *graph;
     YonosExecutor *executor;
     YonosBufferId x, y;
+    YonosTensorId noise;
+    const char *device;
+    char *note;
     float *small, *large; /* {h, w, 3} */
 };
 
@@ -20,32 +28,42 @@ void yonos_upscaler_free(YonosUpscaler *up)
         return;
     yonos_executor_free(up->executor);
     yonos_graph_free(up->graph);
+    g_free(up->note);
     g_free(up->small);
     g_free(up->large);
     g_free(up);
 }
 
-const char *yonos_upscaler_device(G_GNUC_UNUSED const YonosUpscaler *up)
+const char *yonos_upscaler_device(const YonosUpscaler *up)
 {
-    return "CPU";
+    return up->device;
+}
+
+const char *yonos_upscaler_note(const YonosUpscaler *up)
+{
+    return up->note;
 }
 
 static gboolean check_params(const YonosUpscalerParams *p, GError **error)
 {
-    if (p->in.width < 1 || p->in.height < 1 || p->in.width > 16384 / p->scale || p->in.height > 16384 / p->scale ||
+    const char *precision = g_getenv("YONOS_PRECISION");
+
+    if ((p->scale != 2 && p->scale != 4 && p->scale != 8) || p->in.width < 1 || p->in.height < 1 ||
+        p->in.width > 16384 / p->scale || p->in.height > 16384 / p->scale ||
         p->out.width != p->in.width * p->scale || p->out.height != p->in.height * p->scale) {
         g_set_error(error, YONOS_ERROR, YONOS_ERROR_UNSUPPORTED, "A frame of %d x %d cannot be made %d x %d.",
                     p->in.width, p->in.height, p->out.width, p->out.height);
         return FALSE;
     }
-    if (g_strcmp0(p->device, "auto") && g_strcmp0(p->device, "cpu")) {
-        g_set_error(error, YONOS_ERROR, YONOS_ERROR_DEVICE, "There is no device '%s'; use auto or cpu.", p->device);
+    if (precision && strcmp(precision, "fp32") && strcmp(precision, "fp16")) {
+        g_set_error(error, YONOS_ERROR, YONOS_ERROR_UNSUPPORTED,
+                    "The environment variable YONOS_PRECISION is '%s'; set it to fp32 or fp16, or unset it.", precision);
         return FALSE;
     }
     return TRUE;
 }
 
-static gboolean build(YonosUpscaler *up, const YonosCompactTier *tier, int scale, YonosBufferId *noise, GError **error)
+static gboolean build(YonosUpscaler *up, const YonosCompactTier *tier, int scale, GError **error)
 {
     YonosGraph *g = up->graph = yonos_graph_new();
     int h = yonos_compact_padded(up->in.height, scale) * scale / 8;
@@ -57,22 +75,103 @@ static gboolean build(YonosUpscaler *up, const YonosCompactTier *tier, int scale
     if (!yonos_graph_check(g, error))
         return FALSE;
     up->x = yonos_graph_at(g, x)->buffer;
-    *noise = yonos_graph_at(g, z)->buffer;
+    up->noise = z;
     /* the last node writes the picture: let it write where it can be read */
     up->y = yonos_graph_buffer(g, "upscaled", YONOS_F32, yonos_shape_elements(yonos_graph_shape(g, y)));
     g_array_index(g->tensors, YonosTensor, y).buffer = up->y;
-    up->executor = yonos_cpu_executor_new(g, FALSE, error);
-    return up->executor != NULL;
+    return TRUE;
+}
+
+static gboolean write_noise(YonosUpscaler *up, guint64 seed, GError **error)
+{
+    const YonosTensor *z = yonos_graph_at(up->graph, up->noise);
+    gsize n = yonos_shape_elements(z->shape);
+    float *field = g_new(float, n);
+    gboolean done;
+
+    yonos_random_field(field, seed, z->shape.h, z->shape.w, z->shape.c);
+    done = yonos_executor_write(up->executor, z->buffer, 0, field, n, error);
+    g_free(field);
+    return done;
+}
+
+/* Takes over `executor`, NULL after a failure to make it. */
+static gboolean use(YonosUpscaler *up, YonosExecutor *executor, const char *device, const YonosModelFile *model,
+                    guint64 seed, GError **error)
+{
+    up->executor = executor;
+    up->device = device;
+    if (executor && yonos_model_file_load(model, executor, error) && write_noise(up, seed, error))
+        return TRUE;
+    g_clear_pointer(&up->executor, yonos_executor_free);
+    return FALSE;
+}
+
+#ifdef HAVE_VULKAN
+static gboolean use_vulkan(YonosUpscaler *up, const char *device, const YonosModelFile *model, guint64 seed,
+                           GError **error)
+{
+    const char *precision = g_getenv("YONOS_PRECISION");
+    YonosVulkanOptions options = {device, !precision                    ? YONOS_VULKAN_HALF_ON_GPU
+                                          : !strcmp(precision, "fp16") ? YONOS_VULKAN_HALF
+                                                                       : YONOS_VULKAN_SINGLE};
+    YonosExecutor *executor = yonos_vulkan_executor_new(up->graph, &options, error);
+
+    return use(up, executor, executor ? yonos_vulkan_executor_device(executor) : NULL, model, seed, error);
+}
+#else
+static gboolean use_vulkan(G_GNUC_UNUSED YonosUpscaler *up, const char *device,
+                           G_GNUC_UNUSED const YonosModelFile *model, G_GNUC_UNUSED guint64 seed, GError **error)
+{
+    g_set_error(error, YONOS_ERROR, YONOS_ERROR_NO_DEVICE,
+                "There is no device '%s', since this build is without Vulkan; set device to auto or cpu.", device);
+    return FALSE;
+}
+#endif
+
+static gboolean blames_device(const GError *error)
+{
+    return g_error_matches(error, YONOS_ERROR, YONOS_ERROR_DEVICE) ||
+           g_error_matches(error, YONOS_ERROR, YONOS_ERROR_MEMORY) ||
+           g_error_matches(error, YONOS_ERROR, YONOS_ERROR_UNSUPPORTED);
+}
+
+static gboolean start(YonosUpscaler *up, const YonosUpscalerParams *p, const YonosModelFile *model, GError **error)
+{
+    gboolean cpu = !g_ascii_strcasecmp(p->device, "cpu"), automatic = !g_ascii_strcasecmp(p->device, "auto");
+    GError *failure = NULL;
+
+    if (!cpu) {
+        if (use_vulkan(up, automatic ? NULL : p->device, model, p->seed, &failure))
+            return TRUE;
+        if (automatic && blames_device(failure)) {
+            up->note = g_strdup_printf("The GPU cannot be used, so the CPU is. %s", failure->message);
+        } else if (!automatic || !g_error_matches(failure, YONOS_ERROR, YONOS_ERROR_NO_DEVICE)) {
+            g_propagate_error(error, failure);
+            return FALSE;
+        }
+        g_error_free(failure);
+    }
+    return use(up, yonos_cpu_executor_new(up->graph, FALSE, error), "CPU", model, p->seed, error);
+}
+
+static gboolean pictures_make(YonosUpscaler *up, GError **error)
+{
+    up->small = g_try_new(float, (gsize)up->in.width * up->in.height * 3);
+    up->large = g_try_new(float, (gsize)up->out.width * up->out.height * 3);
+    if (up->small && up->large)
+        return TRUE;
+    g_set_error(error, YONOS_ERROR, YONOS_ERROR_MEMORY, "No memory for a frame of %d x %d; use smaller frames.",
+                up->out.width, up->out.height);
+    return FALSE;
 }
 
 YonosUpscaler *yonos_upscaler_new(const YonosUpscalerParams *p, GError **error)
 {
-    YonosUpscaler *up = NULL;
-    YonosModelFile model = {0};
+    YonosUpscaler *up;
+    YonosModelFile model;
     const YonosCompactTier *tier;
-    YonosBufferId noise;
-    float *field = NULL;
-    gsize n;
+    gboolean done;
 
     if (!check_params(p, error) || !yonos_model_file_open(&model, p->model, p->scale, error))
         return NULL;
@@ -80,30 +179,14 @@ YonosUpscaler *yonos_upscaler_new(const YonosUpscalerParams *p, GError **error)
     up->in = p->in;
     up->out = p->out;
     tier = yonos_compact_tier(model.tier);
-    if (!tier) {
+    if (!tier)
         g_set_error(error, YONOS_ERROR, YONOS_ERROR_MODEL, "%s is of tier '%s', which this version does not know.",
                     p->model, model.tier);
-        goto fail;
-    }
-    if (!build(up, tier, p->scale, &noise, error) || !yonos_model_file_load(&model, up->executor, error))
-        goto fail;
-    n = g_array_index(up->graph->buffers, YonosBuffer, noise).size;
-    field = g_new(float, n);
-    yonos_random_field(field, p->seed, yonos_compact_padded(p->in.height, p->scale) * p->scale / 8,
-                       yonos_compact_padded(p->in.width, p->scale) * p->scale / 8, YONOS_COMPACT_LATENT);
-    if (!yonos_executor_write(up->executor, noise, 0, field, n, error))
-        goto fail;
-    up->small = g_new(float, (gsize)p->in.width * p->in.height * 3);
-    up->large = g_new(float, (gsize)p->out.width * p->out.height * 3);
-    g_free(field);
+    done = tier && build(up, tier, p->scale, error) && start(up, p, &model, error) && pictures_make(up, error);
     yonos_model_file_clear(&model);
+    if (!done)
+        g_clear_pointer(&up, yonos_upscaler_free);
     return up;
-
-fail:
-    g_free(field);
-    yonos_model_file_clear(&model);
-    yonos_upscaler_free(up);
-    return NULL;
 }
 
 gboolean yonos_upscaler_run(YonosUpscaler *up, const YonosFrame *in, const YonosFrame *out, GError **error)

@@ -8,7 +8,7 @@ typedef struct YonosUpscaler YonosUpscaler;
 
 typedef struct {
     const char *model;     /* path of a .safetensors model, not NULL */
-    const char *device;    /* "auto" (a real GPU, else the CPU), "cpu", an index, or part of a device name */
+    const char *device;    /* "auto", "cpu", an index in the list of Vulkan devices, or part of one's name */
     int scale;             /* 2, 4 or 8; the model must be of this scale */
     guint64 seed;          /* of the noise field, fixed for the stream */
     YonosFrameFormat in;   /* of the small frame */
@@ -16,7 +16,10 @@ typedef struct {
 } YonosUpscalerParams;
 
 /* Loads, checks, plans; nothing is allocated per frame afterwards. NULL with an error whose message is one sentence
- * for the user. Not thread-safe: one thread at a time. */
+ * for the user. Not thread-safe: one thread at a time.
+ * "auto" takes the first discrete, integrated or virtual GPU, and the CPU where there is none or its set-up fails; a
+ * software Vulkan driver runs only when it is named. A real GPU stores tensors as fp16 where it can, a software one as
+ * fp32; the environment variable YONOS_PRECISION=fp32 or fp16 decides for either. The CPU always computes in fp32. */
 YonosUpscaler *yonos_upscaler_new(const YonosUpscalerParams *params, GError **error);
 void yonos_upscaler_free(YonosUpscaler *up); /* NULL is fine */
 
@@ -26,3 +29,6 @@ gboolean yonos_upscaler_run(YonosUpscaler *up, const YonosFrame *in, const Yonos
 
 /* Name of the device that runs it: "CPU" or the Vulkan device's name. Lives as long as `up`. */
 const char *yonos_upscaler_device(const YonosUpscaler *up);
+
+/* Why "auto" did not take the GPU that is there, as a sentence for the user; NULL otherwise. Lives as long as `up`. */
+const char *yonos_upscaler_note(const YonosUpscaler *up);

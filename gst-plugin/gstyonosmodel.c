@@ -44,6 +44,10 @@ gst_yonos_post_error (GstYonosUpscale * self, const GError * err)
     case YONOS_ERROR_DEVICE:
       GST_ELEMENT_ERROR (self, RESOURCE, FAILED, ("%s", err->message), (NULL));
       break;
+    case YONOS_ERROR_NO_DEVICE:
+      GST_ELEMENT_ERROR (self, RESOURCE, NOT_FOUND, ("%s", err->message),
+          (NULL));
+      break;
     case YONOS_ERROR_MEMORY:
       GST_ELEMENT_ERROR (self, RESOURCE, NO_SPACE_LEFT, ("%s", err->message),
           (NULL));
@@ -120,6 +124,19 @@ gst_yonos_on_cpu (const YonosUpscaler * up)
   return g_strcmp0 (yonos_upscaler_device (up), "CPU") == 0;
 }
 
+static void
+report_device (GstYonosUpscale * self, const gchar * model,
+    const YonosUpscaler * up)
+{
+  const gchar *note = yonos_upscaler_note (up);
+
+  GST_INFO_OBJECT (self, "%s runs on %s", model, yonos_upscaler_device (up));
+  if (!note || self->warned)
+    return;
+  self->warned = TRUE;
+  GST_ELEMENT_WARNING (self, RESOURCE, FAILED, ("%s", note), (NULL));
+}
+
 YonosUpscaler *
 gst_yonos_open_upscaler (GstYonosUpscale * self, const GstYonosSettings * s,
     YonosUpscalerParams * params)
@@ -141,8 +158,7 @@ gst_yonos_open_upscaler (GstYonosUpscale * self, const GstYonosSettings * s,
       up = yonos_upscaler_new (params, &err);
     }
     if (up)
-      GST_INFO_OBJECT (self, "%s runs on %s", params->model,
-          yonos_upscaler_device (up));
+      report_device (self, params->model, up);
     else
       gst_yonos_post_error (self, err);
   }

@@ -12,7 +12,7 @@ GType gst_yonos_tier_get_type (void);
 void gst_yonos_post_error (GstYonosUpscale * self, const GError * err);
 
 /* Chooses a model and loads it (params->model is set here, for this call
- * only); NULL after an error message. */
+ * only), warns where the CPU stands in for a GPU; NULL after an error message. */
 YonosUpscaler *gst_yonos_open_upscaler (GstYonosUpscale * self,
     const GstYonosSettings * s, YonosUpscalerParams * params);
 

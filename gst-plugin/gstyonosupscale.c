@@ -283,7 +283,7 @@ measure (GstYonosUpscale * self, gint64 spent)
   if (self->n_measured <= FRAMES_TO_MEASURE)
     return;
   self->measuring = FALSE;
-  text = g_strdup_printf ("yonosupscale found no GPU and runs on the CPU, at "
+  text = g_strdup_printf ("yonosupscale runs on the CPU, not on a GPU, at "
       "%.1f frames a second.",
       FRAMES_TO_MEASURE * 1e6 / MAX (self->time_spent, 1));
   /* gst-launch-1.0 shows an information's debug string only. */
@@ -303,7 +303,7 @@ gst_yonos_upscale_transform (GstBaseTransform * trans, GstBuffer * inbuf,
   gboolean done;
 
   if (!self->upscaler)
-    return GST_FLOW_NOT_NEGOTIATED;
+    return self->refused ? GST_FLOW_ERROR : GST_FLOW_NOT_NEGOTIATED;
   if (!gst_video_frame_map (&in, &self->in_info, inbuf,
           GST_MAP_READ | GST_VIDEO_FRAME_MAP_FLAG_NO_REF)) {
     GST_ELEMENT_ERROR (self, RESOURCE, READ,
@@ -328,6 +328,9 @@ gst_yonos_upscale_transform (GstBaseTransform * trans, GstBuffer * inbuf,
   if (!done) {
     gst_yonos_post_error (self, err);
     g_clear_error (&err);
+    /* Until the next start, so that one message is all there is. */
+    g_clear_pointer (&self->upscaler, yonos_upscaler_free);
+    self->refused = TRUE;
     return GST_FLOW_ERROR;
   }
   measure (self, g_get_monotonic_time () - start);
@@ -357,7 +360,10 @@ gst_yonos_upscale_src_event (GstBaseTransform * trans, GstEvent * event)
 static gboolean
 gst_yonos_upscale_stop (GstBaseTransform * trans)
 {
-  forget (GST_YONOS_UPSCALE (trans));
+  GstYonosUpscale *self = GST_YONOS_UPSCALE (trans);
+
+  forget (self);
+  self->warned = FALSE;
   return TRUE;
 }
 
@@ -456,8 +462,8 @@ install_properties (GObjectClass * klass)
           gst_yonos_tier_get_type (), DEFAULT_TIER, flags));
   g_object_class_install_property (klass, PROP_DEVICE,
       g_param_spec_string ("device", "Device",
-          "auto, cpu, a GPU's index, or a part of its name", DEFAULT_DEVICE,
-          flags));
+          "auto, cpu, a Vulkan device's index, or a part of its name",
+          DEFAULT_DEVICE, flags));
   g_object_class_install_property (klass, PROP_SEED,
       g_param_spec_uint64 ("seed", "Seed",
           "Seed of the noise that the model draws details from", 0, G_MAXUINT64,

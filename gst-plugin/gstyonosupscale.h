@@ -42,6 +42,7 @@ struct _GstYonosUpscale
   GstVideoInfo in_info, out_info;
   YonosUpscaler *upscaler;
   gboolean refused;             /* these infos, with an error message */
+  gboolean warned;              /* that the GPU is not used */
   gboolean measuring;           /* on the CPU because nothing better was found */
   guint n_measured;
   gint64 time_spent;            /* microseconds */

@@ -13,14 +13,22 @@ void yonos_vk_set_error(GError **error, VkResult result, const char *call)
 
     if (result == VK_ERROR_OUT_OF_HOST_MEMORY || result == VK_ERROR_OUT_OF_DEVICE_MEMORY)
         g_set_error(error, YONOS_ERROR, YONOS_ERROR_MEMORY,
-                    "The Vulkan device has too little memory (%.*s); use smaller frames or half precision.", length,
-                    call);
+                    "The Vulkan device has too little memory (%.*s); use smaller frames, or the CPU (device=cpu).",
+                    length, call);
     else if (result == VK_ERROR_DEVICE_LOST)
         g_set_error(error, YONOS_ERROR, YONOS_ERROR_DEVICE,
                     "The Vulkan device was lost (%.*s); start again, and look into the driver's log.", length, call);
+    else if (result == VK_ERROR_INCOMPATIBLE_DRIVER)
+        g_set_error(error, YONOS_ERROR, YONOS_ERROR_NO_DEVICE,
+                    "There is no Vulkan driver; install the one of your GPU, or use the CPU (device=cpu).");
+    else if (result == VK_ERROR_LAYER_NOT_PRESENT)
+        g_set_error(error, YONOS_ERROR, YONOS_ERROR_UNSUPPORTED,
+                    "YONOS_VULKAN_VALIDATE is set, but the Vulkan validation layers are not there; install or unset "
+                    "them.");
     else
-        g_set_error(error, YONOS_ERROR, YONOS_ERROR_DEVICE, "Vulkan failed in %.*s (VkResult %d).", length, call,
-                    result);
+        g_set_error(error, YONOS_ERROR, YONOS_ERROR_DEVICE,
+                    "Vulkan failed in %.*s (VkResult %d); update its driver, or use the CPU (device=cpu).", length,
+                    call, result);
 }
 
 static VKAPI_ATTR VkBool32 VKAPI_CALL report(G_GNUC_UNUSED VkDebugUtilsMessageSeverityFlagBitsEXT severity,
@@ -79,13 +87,20 @@ static gboolean name_has(const char *name, const char *part)
     return has;
 }
 
+static gboolean is_real(const VkPhysicalDeviceProperties *properties)
+{
+    return properties->deviceType == VK_PHYSICAL_DEVICE_TYPE_DISCRETE_GPU ||
+           properties->deviceType == VK_PHYSICAL_DEVICE_TYPE_INTEGRATED_GPU ||
+           properties->deviceType == VK_PHYSICAL_DEVICE_TYPE_VIRTUAL_GPU;
+}
+
 static gboolean device_matches(uint32_t index, const VkPhysicalDeviceProperties *properties, const char *name)
 {
     if (!name)
-        return properties->deviceType != VK_PHYSICAL_DEVICE_TYPE_CPU;
+        return is_real(properties);
     if (*name && strspn(name, "0123456789") == strlen(name))
         return index == g_ascii_strtoull(name, NULL, 10);
-    return name_has(properties->deviceName, name);
+    return *name && name_has(properties->deviceName, name);
 }
 
 static gboolean find_family(YonosVkDevice *d)
@@ -105,41 +120,53 @@ static gboolean choose(YonosVkDevice *d, const char *name, GError **error)
     VkPhysicalDevice devices[MAX_DEVICES];
     uint32_t n = MAX_DEVICES;
     VkResult result = vkEnumeratePhysicalDevices(d->instance, &n, devices);
+    GString *list = g_string_new(NULL);
+    gboolean found = FALSE;
 
     if (result != VK_SUCCESS && result != VK_INCOMPLETE)
         n = 0;
-    for (uint32_t k = 0; k < n; k++) {
+    for (uint32_t k = 0; !found && k < n; k++) {
         d->physical = devices[k];
         vkGetPhysicalDeviceProperties(d->physical, &d->properties);
-        if (d->properties.apiVersion < VK_API_VERSION_1_1 || !device_matches(k, &d->properties, name))
+        if (d->properties.apiVersion < VK_API_VERSION_1_1 || !find_family(d))
             continue;
-        if (find_family(d))
-            return TRUE;
+        found = device_matches(k, &d->properties, name);
+        g_string_append_printf(list, "%s%u (%s)", list->len ? ", " : "", k, d->properties.deviceName);
     }
-    if (name)
-        g_set_error(error, YONOS_ERROR, YONOS_ERROR_DEVICE,
-                    "There is no Vulkan 1.1 device '%s' with compute among %u; see vulkaninfo --summary.", name, n);
-    else
-        g_set_error(error, YONOS_ERROR, YONOS_ERROR_DEVICE,
-                    "There is no GPU with Vulkan 1.1; install its driver, or use the CPU.");
-    return FALSE;
+    if (!found && name)
+        g_set_error(error, YONOS_ERROR, YONOS_ERROR_NO_DEVICE,
+                    "There is no Vulkan device '%s', only %s; set device to one's index or part of its name, to auto "
+                    "or to cpu.", name, list->len ? list->str : "the CPU");
+    else if (!found)
+        g_set_error(error, YONOS_ERROR, YONOS_ERROR_NO_DEVICE,
+                    "There is no GPU with Vulkan 1.1; install its driver, or use the CPU (device=cpu).");
+    g_string_free(list, TRUE);
+    return found;
 }
 
-static gboolean half_is_there(const YonosVkDevice *d, GError **error)
+static gboolean half_is_there(const YonosVkDevice *d)
 {
     VkPhysicalDevice16BitStorageFeatures storage = {
         .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_16BIT_STORAGE_FEATURES};
     VkPhysicalDeviceFeatures2 features = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2, .pNext = &storage};
 
     vkGetPhysicalDeviceFeatures2(d->physical, &features);
-    if (storage.storageBuffer16BitAccess)
+    return storage.storageBuffer16BitAccess;
+}
+
+static gboolean half_choose(YonosVkDevice *d, YonosVulkanPrecision wanted, GError **error)
+{
+    d->half = wanted != YONOS_VULKAN_SINGLE && (wanted == YONOS_VULKAN_HALF || is_real(&d->properties)) &&
+              half_is_there(d);
+    if (d->half || wanted != YONOS_VULKAN_HALF)
         return TRUE;
     g_set_error(error, YONOS_ERROR, YONOS_ERROR_UNSUPPORTED,
-                "The Vulkan device '%s' cannot store half precision; use single precision.", d->properties.deviceName);
+                "The Vulkan device '%s' cannot store half precision; use single precision (YONOS_PRECISION=fp32).",
+                d->properties.deviceName);
     return FALSE;
 }
 
-static gboolean device_make(YonosVkDevice *d, gboolean half, GError **error)
+static gboolean device_make(YonosVkDevice *d, GError **error)
 {
     static const float priority = 1;
     VkPhysicalDevice16BitStorageFeatures storage = {
@@ -149,7 +176,7 @@ static gboolean device_make(YonosVkDevice *d, gboolean half, GError **error)
                                      .queueCount = 1,
                                      .pQueuePriorities = &priority};
     VkDeviceCreateInfo info = {.sType = VK_STRUCTURE_TYPE_DEVICE_CREATE_INFO,
-                               .pNext = half ? &storage : NULL,
+                               .pNext = d->half ? &storage : NULL,
                                .queueCreateInfoCount = 1,
                                .pQueueCreateInfos = &queue};
     VkCommandPoolCreateInfo pool = {.sType = VK_STRUCTURE_TYPE_COMMAND_POOL_CREATE_INFO,
@@ -167,10 +194,10 @@ fail:
     return FALSE;
 }
 
-gboolean yonos_vk_device_open(YonosVkDevice *d, const char *name, gboolean half, GError **error)
+gboolean yonos_vk_device_open(YonosVkDevice *d, const YonosVulkanOptions *options, GError **error)
 {
-    if (instance_make(d, error) && choose(d, name, error) && (!half || half_is_there(d, error)) &&
-        device_make(d, half, error))
+    if (instance_make(d, error) && choose(d, options->device, error) &&
+        half_choose(d, options->half, error) && device_make(d, error))
         return TRUE;
     yonos_vk_device_close(d);
     return FALSE;

@@ -4,6 +4,8 @@
 #include <glib.h>
 #include <vulkan/vulkan.h>
 
+#include "vulkan/vulkan-executor.h"
+
 /* An own instance, device and compute queue. One thread at a time. */
 typedef struct {
     VkInstance instance;
@@ -11,6 +13,7 @@ typedef struct {
     VkPhysicalDevice physical;
     VkPhysicalDeviceProperties properties;
     VkPhysicalDeviceMemoryProperties memory;
+    gboolean half; /* F32 tensors are stored as fp16 */
     VkDevice device;
     uint32_t family;
     VkQueue queue;
@@ -32,8 +35,8 @@ typedef struct {
 
 void yonos_vk_set_error(GError **error, VkResult result, const char *call);
 
-/* Fills a zeroed *d. `name` as in YonosVulkanOptions. After a failure *d is closed again. */
-gboolean yonos_vk_device_open(YonosVkDevice *d, const char *name, gboolean half, GError **error);
+/* Fills a zeroed *d. After a failure *d is closed again. */
+gboolean yonos_vk_device_open(YonosVkDevice *d, const YonosVulkanOptions *options, GError **error);
 /* Fine on a zeroed or half-opened device. Everything made from it must be gone. */
 void yonos_vk_device_close(YonosVkDevice *d);
 /* Only looks whether the device is there. */

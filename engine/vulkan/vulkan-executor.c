@@ -13,7 +13,6 @@
 
 typedef struct {
     YonosExecutor base;
-    gboolean half;
     YonosVkDevice device;
     YonosVkKernels kernels;
     YonosVkBuffer arena, staging;
@@ -30,7 +29,7 @@ static gboolean is_bytes(const VulkanExecutor *vk, YonosBufferId buffer)
 /* Of an element on the device and on the host. */
 static gsize device_size(const VulkanExecutor *vk, YonosBufferId buffer)
 {
-    return is_bytes(vk, buffer) ? 1 : vk->half ? sizeof(guint16) : sizeof(float);
+    return is_bytes(vk, buffer) ? 1 : vk->device.half ? sizeof(guint16) : sizeof(float);
 }
 static gsize host_size(const VulkanExecutor *vk, YonosBufferId buffer)
 {
@@ -118,7 +117,7 @@ static gboolean memory_make(VulkanExecutor *vk, const YonosPlan *plan, GError **
                                             .commandPool = vk->device.pool,
                                             .level = VK_COMMAND_BUFFER_LEVEL_PRIMARY,
                                             .commandBufferCount = 1};
-    gsize element = vk->half ? sizeof(guint16) : sizeof(float);
+    gsize element = vk->device.half ? sizeof(guint16) : sizeof(float);
 
     VK(vkAllocateCommandBuffers(vk->device.device, &allocate, &vk->run));
     VK(vkAllocateCommandBuffers(vk->device.device, &allocate, &vk->copy));
@@ -142,7 +141,7 @@ static YonosVkSpan *spans_make(const VulkanExecutor *vk, const YonosPlan *plan)
 {
     const YonosGraph *graph = vk->base.graph;
     YonosVkSpan *spans = g_new0(YonosVkSpan, MAX(1, graph->tensors->len));
-    gsize element = vk->half ? sizeof(guint16) : sizeof(float);
+    gsize element = vk->device.half ? sizeof(guint16) : sizeof(float);
 
     for (guint k = 0; k < graph->tensors->len; k++) {
         const YonosTensor *t = yonos_graph_at(graph, (YonosTensorId)k);
@@ -162,7 +161,7 @@ static gboolean commands_make(VulkanExecutor *vk, const YonosPlan *plan, GError 
                             .kernels = &vk->kernels,
                             .graph = vk->base.graph,
                             .spans = spans,
-                            .element_size = vk->half ? sizeof(guint16) : sizeof(float)};
+                            .element_size = vk->device.half ? sizeof(guint16) : sizeof(float)};
     gboolean done = yonos_vk_record(&record, vk->run, error);
 
     vk->pool = record.pool;
@@ -179,13 +178,12 @@ YonosExecutor *yonos_vulkan_executor_new(const YonosGraph *graph, const YonosVul
     gboolean done;
 
     vk->base = (YonosExecutor){&vulkan_class, graph};
-    vk->half = options && options->half;
-    done = yonos_vk_device_open(&vk->device, options ? options->device : NULL, vk->half, error);
+    done = yonos_vk_device_open(&vk->device, options ? options : &(YonosVulkanOptions){0}, error);
     if (done) {
         VkDeviceSize align = vk->device.properties.limits.minStorageBufferOffsetAlignment;
-        yonos_plan_make(&plan, graph, MAX(align, 16) / (vk->half ? sizeof(guint16) : sizeof(float)));
-        done = yonos_vk_kernels_make(&vk->kernels, &vk->device, vk->half, error) && memory_make(vk, &plan, error) &&
-               commands_make(vk, &plan, error);
+        yonos_plan_make(&plan, graph, MAX(align, 16) / (vk->device.half ? sizeof(guint16) : sizeof(float)));
+        done = yonos_vk_kernels_make(&vk->kernels, &vk->device, vk->device.half, error) &&
+               memory_make(vk, &plan, error) && commands_make(vk, &plan, error);
         yonos_plan_clear(&plan);
     }
     if (done) {
@@ -200,4 +198,9 @@ YonosExecutor *yonos_vulkan_executor_new(const YonosGraph *graph, const YonosVul
 gboolean yonos_vulkan_has_device(const char *device)
 {
     return yonos_vk_device_exists(device);
+}
+
+const char *yonos_vulkan_executor_device(const YonosExecutor *ex)
+{
+    return ((const VulkanExecutor *)ex)->device.properties.deviceName;
 }

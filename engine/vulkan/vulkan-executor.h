@@ -4,16 +4,26 @@
 #include "executor.h"
 
 /* Runs graphs on a Vulkan device of its own; nothing of Vulkan shows through this header. */
+typedef enum {
+    YONOS_VULKAN_SINGLE,
+    YONOS_VULKAN_HALF,        /* all F32 memory is stored as fp16, sums are fp32; write and read convert on the host */
+    YONOS_VULKAN_HALF_ON_GPU, /* half on a real GPU that can store it, else single */
+} YonosVulkanPrecision;
+
 typedef struct {
     const char *device; /* index, or part of a device name; NULL: the first real GPU, never a software device */
-    gboolean half;      /* all F32 memory is stored as fp16, sums are fp32; write and read convert on the host */
+    YonosVulkanPrecision half;
 } YonosVulkanOptions;
 
-/* Plans, allocates, compiles and records all that a run needs; options may be NULL. NULL with YONOS_ERROR_DEVICE when
- * there is no such device, YONOS_ERROR_MEMORY when it is too small, YONOS_ERROR_UNSUPPORTED when an op has no kernel, a
- * tensor is larger than the device can address, or it cannot store fp16.
+/* Plans, allocates, compiles and records all that a run needs; options may be NULL. NULL with
+ * YONOS_ERROR_NO_DEVICE and a list of the devices when there is no such one, YONOS_ERROR_DEVICE when it fails,
+ * YONOS_ERROR_MEMORY when it is too small, YONOS_ERROR_UNSUPPORTED when an op has no kernel, a tensor is larger than the
+ * device can address, or it cannot store fp16.
  * The environment variable YONOS_VULKAN_VALIDATE=1 turns validation layers on; they report to stderr. */
 YonosExecutor *yonos_vulkan_executor_new(const YonosGraph *graph, const YonosVulkanOptions *options, GError **error);
+
+/* Name of the device of an executor made above; lives as long as it. */
+const char *yonos_vulkan_executor_device(const YonosExecutor *ex);
 
 /* Whether such a device (as in YonosVulkanOptions) is there. Safe from any thread. */
 gboolean yonos_vulkan_has_device(const char *device);
