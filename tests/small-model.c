@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "small-model.h"
+
+#include "base/random.h"
+#include "models/compact.h"
+#include "models/model-file.h"
+
+#include <math.h>
+
+/* He's variance; less in the second convolution of a block, so that blocks do not blow their input up. */
+static float deviation(const char *name, YonosShape s)
+{
+    float he = sqrtf(2.0f / (float)(s.n * s.h * s.w));
+
+    if (!g_str_has_suffix(name, ".weight"))
+        return 0.05f;
+    if (g_str_has_prefix(name, "decoder.out"))
+        return 0.04f * he;
+    return g_str_has_suffix(name, ".1.weight") ? 0.3f * he : he;
+}
+
+static float *weights(const YonosGraph *g, guint64 seed)
+{
+    float *values = g_new0(float, g_array_index(g->buffers, YonosBuffer, g->param_buffer).size);
+
+    for (guint k = 0; k < g->params->len; k++) {
+        const YonosParam *param = &g_array_index(g->params, YonosParam, k);
+        const YonosTensor *t = yonos_graph_at(g, param->tensor);
+        for (gsize n = 0; n < yonos_shape_elements(t->shape); n++)
+            values[t->offset + n] = deviation(param->name, t->shape) * yonos_random_normal(seed, t->offset + n);
+    }
+    return values;
+}
+
+void small_model_write(const char *path, int scale, guint64 seed)
+{
+    YonosGraph *g = yonos_graph_new();
+    int side = yonos_compact_padded(1, scale), grid = side * scale / 8;
+    YonosTensorId x = yonos_graph_input(g, "frame", YONOS_F32, (YonosShape){1, side, side, 3});
+    YonosTensorId z = yonos_graph_input(g, "noise", YONOS_F32, (YonosShape){1, grid, grid, YONOS_COMPACT_LATENT});
+    GHashTable *metadata = g_hash_table_new(g_str_hash, g_str_equal);
+    char *text = g_strdup_printf("%d", scale);
+    GError *error = NULL;
+    float *values;
+
+    yonos_compact_upscale(g, yonos_compact_tier("fast"), x, z, scale);
+    g_assert_true(yonos_graph_check(g, &error));
+    values = weights(g, seed);
+    g_hash_table_insert(metadata, "format", YONOS_MODEL_FORMAT);
+    g_hash_table_insert(metadata, "architecture", "compact");
+    g_hash_table_insert(metadata, "tier", "fast");
+    g_hash_table_insert(metadata, "scale", text);
+    yonos_model_file_write(path, g, values, YONOS_ST_F32, NULL, metadata, &error);
+    g_assert_no_error(error);
+    g_hash_table_unref(metadata);
+    g_free(text);
+    g_free(values);
+    yonos_graph_free(g);
+}

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "vulkan-spy.h"
+#include "vulkan/vk-device.h"
+
+#include <dlfcn.h>
+#include <string.h>
+
+guint spy_made;
+const char *spy_fails;
+int spy_result;
+gboolean spy_pretends_gpu, spy_drops_barriers;
+
+static gpointer real(const char *name)
+{
+    gpointer call = dlsym(dlopen("libvulkan.so.1", RTLD_NOW), name);
+
+    g_assert_nonnull(call);
+    return call;
+}
+
+/* The program's own symbol wins over the loader's, in plugins too. */
+#define SPY(name, counts, parameters, arguments)                                                                       \
+    VKAPI_ATTR VkResult VKAPI_CALL name parameters                                                                     \
+    {                                                                                                                  \
+        spy_made += counts;                                                                                            \
+        return g_strcmp0(spy_fails, #name) ? ((PFN_##name)real(#name))arguments : (VkResult)spy_result;                \
+    }
+
+SPY(vkCreateInstance, 0, (const VkInstanceCreateInfo *i, const VkAllocationCallbacks *a, VkInstance *o), (i, a, o))
+SPY(vkCreateDevice, 0,
+    (VkPhysicalDevice d, const VkDeviceCreateInfo *i, const VkAllocationCallbacks *a, VkDevice *o), (d, i, a, o))
+SPY(vkCreateBuffer, 1, (VkDevice d, const VkBufferCreateInfo *i, const VkAllocationCallbacks *a, VkBuffer *o),
+    (d, i, a, o))
+SPY(vkAllocateMemory, 1,
+    (VkDevice d, const VkMemoryAllocateInfo *i, const VkAllocationCallbacks *a, VkDeviceMemory *o), (d, i, a, o))
+SPY(vkCreateShaderModule, 1,
+    (VkDevice d, const VkShaderModuleCreateInfo *i, const VkAllocationCallbacks *a, VkShaderModule *o), (d, i, a, o))
+SPY(vkCreateComputePipelines, 1,
+    (VkDevice d, VkPipelineCache c, uint32_t n, const VkComputePipelineCreateInfo *i, const VkAllocationCallbacks *a,
+     VkPipeline *o),
+    (d, c, n, i, a, o))
+SPY(vkCreateDescriptorPool, 1,
+    (VkDevice d, const VkDescriptorPoolCreateInfo *i, const VkAllocationCallbacks *a, VkDescriptorPool *o),
+    (d, i, a, o))
+SPY(vkAllocateDescriptorSets, 1, (VkDevice d, const VkDescriptorSetAllocateInfo *i, VkDescriptorSet *o), (d, i, o))
+SPY(vkAllocateCommandBuffers, 1, (VkDevice d, const VkCommandBufferAllocateInfo *i, VkCommandBuffer *o), (d, i, o))
+SPY(vkQueueSubmit, 0, (VkQueue q, uint32_t n, const VkSubmitInfo *i, VkFence f), (q, n, i, f))
+SPY(vkWaitForFences, 0, (VkDevice d, uint32_t n, const VkFence *f, VkBool32 all, uint64_t ns), (d, n, f, all, ns))
+
+VKAPI_ATTR void VKAPI_CALL vkGetPhysicalDeviceProperties(VkPhysicalDevice d, VkPhysicalDeviceProperties *o)
+{
+    ((PFN_vkGetPhysicalDeviceProperties)real("vkGetPhysicalDeviceProperties"))(d, o);
+    if (spy_pretends_gpu && o->deviceType == VK_PHYSICAL_DEVICE_TYPE_CPU)
+        o->deviceType = VK_PHYSICAL_DEVICE_TYPE_DISCRETE_GPU;
+}
+
+VKAPI_ATTR void VKAPI_CALL vkCmdPipelineBarrier(VkCommandBuffer c, VkPipelineStageFlags from, VkPipelineStageFlags to,
+                                                VkDependencyFlags flags, uint32_t n, const VkMemoryBarrier *all,
+                                                uint32_t n_buffers, const VkBufferMemoryBarrier *buffers,
+                                                uint32_t n_images, const VkImageMemoryBarrier *images)
+{
+    if (!spy_drops_barriers || from != VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT)
+        ((PFN_vkCmdPipelineBarrier)real("vkCmdPipelineBarrier"))(c, from, to, flags, n, all, n_buffers, buffers,
+                                                                 n_images, images);
+}
+
+gboolean spy_has_validation_layer(void)
+{
+    VkLayerProperties layers[64];
+    uint32_t n = G_N_ELEMENTS(layers);
+
+    if (vkEnumerateInstanceLayerProperties(&n, layers) < 0)
+        return FALSE;
+    while (n-- > 0)
+        if (!strcmp(layers[n].layerName, "VK_LAYER_KHRONOS_validation"))
+            return TRUE;
+    return FALSE;
+}

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <glib.h>
+
+/* Stands between a test program and the Vulkan loader: counts, lies and fails on request. One thread at a time. */
+
+#define SPY_OUT_OF_HOST_MEMORY (-1) /* VkResult */
+#define SPY_OUT_OF_DEVICE_MEMORY (-2)
+#define SPY_DEVICE_LOST (-4)
+#define SPY_INCOMPATIBLE_DRIVER (-9)
+
+extern guint spy_made;            /* buffers, allocations, shaders, pipelines, pools, sets so far */
+extern const char *spy_fails;     /* every call of this name returns spy_result; NULL: none */
+extern int spy_result;
+extern gboolean spy_pretends_gpu;    /* software devices say that they are discrete GPUs */
+extern gboolean spy_drops_barriers;  /* between dispatches */
+
+gboolean spy_has_validation_layer(void);
