@@ -57,19 +57,6 @@ static guint8 *enlarge(YonosUpscaler *up, int scale, int width, int height, GErr
     return large;
 }
 
-static guint8 *enlarge_on(const char *device, int scale, int width, int height)
-{
-    GError *error = NULL;
-    YonosUpscaler *up = open_upscaler(device, scale, width, height, &error);
-    guint8 *large;
-
-    g_assert_no_error(error);
-    large = enlarge(up, scale, width, height, &error);
-    g_assert_no_error(error);
-    yonos_upscaler_free(up);
-    return large;
-}
-
 /* Fails unless the device is refused with that code and text. */
 static void check_refused(const char *device, int code, const char *text)
 {
@@ -134,6 +121,19 @@ static void test_sizes(void)
 }
 
 #ifdef HAVE_VULKAN
+
+static guint8 *enlarge_on(const char *device, int scale, int width, int height)
+{
+    GError *error = NULL;
+    YonosUpscaler *up = open_upscaler(device, scale, width, height, &error);
+    guint8 *large;
+
+    g_assert_no_error(error);
+    large = enlarge(up, scale, width, height, &error);
+    g_assert_no_error(error);
+    yonos_upscaler_free(up);
+    return large;
+}
 
 static gboolean skipped(void)
 {

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <gst/check/gstharness.h>
+
+/* What the tests of the element share. */
+
+/* A yonosupscale; the reference is the caller's. */
+GstElement *element_new(const char *model, const char *device);
+
+/* A running harness whose element posts to `bus`; `out` may be NULL. element_stop takes both apart again. */
+GstHarness *element_start(GstElement *el, GstBus *bus, const char *in, const char *out);
+void element_stop(GstHarness *h, GstElement *el);
+
+/* Pushes a grey frame of the harness's input caps; the large frame is dropped. */
+GstFlowReturn element_push(GstHarness *h);
+
+/* Fails unless exactly one message of this type, GST_MESSAGE_ERROR or _WARNING, is on the bus, with both texts in it. */
+void element_check_message(GstBus *bus, GstMessageType type, const char *expected, const char *also);
+void element_check_silent(GstBus *bus);

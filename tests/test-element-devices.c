@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Devices that are not there, are too small or get lost: one message each, and the element can be started again. */
+#include "element-check.h"
+#include "small-model.h"
+#ifdef HAVE_VULKAN
+#include "vulkan-spy.h"
+#include "vulkan/vulkan-executor.h"
+#endif
+
+#include <glib/gstdio.h>
+
+#define SEED 20261123
+#define SOFTWARE "llvmpipe"
+#define CAPS "video/x-raw,format=I420,framerate=25/1,width=10,height=6"
+#define OTHER_CAPS "video/x-raw,format=NV12,framerate=25/1,width=7,height=9"
+
+static char *model;
+
+/* Fails unless one frame goes through without a word. */
+static void check_works(GstElement *el, GstBus *bus)
+{
+    GstHarness *h = element_start(el, bus, CAPS, NULL);
+
+    g_assert_cmpint(element_push(h), ==, GST_FLOW_OK);
+    element_check_silent(bus);
+    element_stop(h, el);
+}
+
+static void check_absent(const char *device, const char *expected)
+{
+    GstElement *el = element_new(model, device);
+    GstBus *bus = gst_bus_new();
+    GstHarness *h = element_start(el, bus, CAPS, NULL);
+
+    element_check_message(bus, GST_MESSAGE_ERROR, "There is no", expected);
+    element_stop(h, el);
+    g_object_set(el, "device", "cpu", NULL);
+    check_works(el, bus);
+    gst_object_unref(bus);
+    gst_object_unref(el);
+}
+
+static void test_absent(void)
+{
+    check_absent("99", "'99'");
+    check_absent("nonsense", "'nonsense'");
+    check_absent("", "''");
+}
+
+static void test_null_is_auto(void)
+{
+    GstElement *el = element_new(model, NULL);
+    char *device;
+
+    g_object_get(el, "device", &device, NULL);
+    g_assert_cmpstr(device, ==, "auto");
+    g_free(device);
+    gst_object_unref(el);
+}
+
+#ifdef HAVE_VULKAN
+
+static gboolean skipped(void)
+{
+    if (yonos_vulkan_has_device(SOFTWARE))
+        return FALSE;
+    g_test_skip("no software Vulkan device");
+    return TRUE;
+}
+
+typedef struct {
+    const char *name, *call;
+    int result;
+    const char *expected;
+} Fault;
+
+static const Fault faults[] = {
+    {"lost", "vkQueueSubmit", SPY_DEVICE_LOST, "start again"},
+    {"lost-waiting", "vkWaitForFences", SPY_DEVICE_LOST, "start again"},
+    {"host-memory", "vkQueueSubmit", SPY_OUT_OF_HOST_MEMORY, "use smaller frames"},
+    {"device-memory", "vkQueueSubmit", SPY_OUT_OF_DEVICE_MEMORY, "use smaller frames"},
+};
+
+static void test_fails_while_running(gconstpointer data)
+{
+    const Fault *fault = data;
+    GstElement *el;
+    GstBus *bus;
+    GstHarness *h;
+
+    if (skipped())
+        return;
+    el = element_new(model, SOFTWARE);
+    bus = gst_bus_new();
+    h = element_start(el, bus, CAPS, NULL);
+    g_assert_cmpint(element_push(h), ==, GST_FLOW_OK);
+    spy_fails = fault->call;
+    spy_result = fault->result;
+    g_assert_cmpint(element_push(h), ==, GST_FLOW_ERROR);
+    element_check_message(bus, GST_MESSAGE_ERROR, fault->call, fault->expected);
+    g_assert_cmpint(element_push(h), ==, GST_FLOW_ERROR);
+    element_check_silent(bus);
+    element_stop(h, el);
+    spy_fails = NULL;
+    check_works(el, bus);
+    gst_object_unref(bus);
+    gst_object_unref(el);
+}
+
+static void test_fails_at_start(void)
+{
+    GstElement *el;
+    GstBus *bus;
+    GstHarness *h;
+
+    if (skipped())
+        return;
+    el = element_new(model, SOFTWARE);
+    bus = gst_bus_new();
+    spy_fails = "vkAllocateMemory";
+    spy_result = SPY_OUT_OF_DEVICE_MEMORY;
+    h = element_start(el, bus, CAPS, NULL);
+    element_check_message(bus, GST_MESSAGE_ERROR, "too little memory", "use smaller frames");
+    element_stop(h, el);
+    spy_fails = NULL;
+    check_works(el, bus);
+    gst_object_unref(bus);
+    gst_object_unref(el);
+}
+
+static void test_cpu_stands_in(void)
+{
+    GstElement *el;
+    GstBus *bus;
+
+    if (skipped())
+        return;
+    el = element_new(model, "auto");
+    bus = gst_bus_new();
+    spy_pretends_gpu = TRUE;
+    spy_fails = "vkAllocateMemory";
+    spy_result = SPY_OUT_OF_DEVICE_MEMORY;
+    for (int start = 0; start < 2; start++) {
+        GstHarness *h = element_start(el, bus, CAPS, NULL);
+        element_check_message(bus, GST_MESSAGE_WARNING, "so the CPU is", "too little memory");
+        g_assert_cmpint(element_push(h), ==, GST_FLOW_OK);
+        gst_harness_set_src_caps_str(h, OTHER_CAPS);
+        g_assert_cmpint(element_push(h), ==, GST_FLOW_OK);
+        element_check_silent(bus);
+        element_stop(h, el);
+    }
+    spy_fails = NULL;
+    check_works(el, bus);
+    spy_pretends_gpu = FALSE;
+    gst_object_unref(bus);
+    gst_object_unref(el);
+}
+
+static void add_vulkan_tests(void)
+{
+    g_test_add_func("/element/device/fails-at-start", test_fails_at_start);
+    g_test_add_func("/element/device/cpu-stands-in", test_cpu_stands_in);
+    for (guint k = 0; k < G_N_ELEMENTS(faults); k++) {
+        char *path = g_strconcat("/element/device/", faults[k].name, NULL);
+        g_test_add_data_func(path, &faults[k], test_fails_while_running);
+        g_free(path);
+    }
+}
+#endif
+
+int main(int argc, char **argv)
+{
+    char *folder;
+    int status;
+
+    gst_init(&argc, &argv);
+    g_test_init(&argc, &argv, NULL);
+    folder = g_dir_make_tmp("yonos-devices-XXXXXX", NULL);
+    model = g_build_filename(folder, "m.safetensors", NULL);
+    small_model_write(model, 2, SEED);
+    g_test_add_func("/element/device/absent", test_absent);
+    g_test_add_func("/element/device/null-is-auto", test_null_is_auto);
+#ifdef HAVE_VULKAN
+    add_vulkan_tests();
+#endif
+    status = g_test_run();
+    g_remove(model);
+    g_rmdir(folder);
+    g_free(model);
+    g_free(folder);
+    return status;
+}
