@@ -49,15 +49,16 @@ static gboolean check_params(const YonosUpscalerParams *p, GError **error)
     const char *precision = g_getenv("YONOS_PRECISION");
 
     if ((p->scale != 2 && p->scale != 4 && p->scale != 8) || p->in.width < 1 || p->in.height < 1 ||
-        p->in.width > 16384 / p->scale || p->in.height > 16384 / p->scale ||
-        p->out.width != p->in.width * p->scale || p->out.height != p->in.height * p->scale) {
+        p->in.width > 16384 / p->scale || p->in.height > 16384 / p->scale || p->out.width != p->in.width * p->scale ||
+        p->out.height != p->in.height * p->scale) {
         g_set_error(error, YONOS_ERROR, YONOS_ERROR_UNSUPPORTED, "A frame of %d x %d cannot be made %d x %d.",
                     p->in.width, p->in.height, p->out.width, p->out.height);
         return FALSE;
     }
     if (precision && strcmp(precision, "fp32") && strcmp(precision, "fp16")) {
         g_set_error(error, YONOS_ERROR, YONOS_ERROR_UNSUPPORTED,
-                    "The environment variable YONOS_PRECISION is '%s'; set it to fp32 or fp16, or unset it.", precision);
+                    "The environment variable YONOS_PRECISION is '%s'; set it to fp32 or fp16, or unset it.",
+                    precision);
         return FALSE;
     }
     return TRUE;
@@ -112,11 +113,12 @@ static gboolean use_vulkan(YonosUpscaler *up, const char *device, const YonosMod
                            GError **error)
 {
     const char *precision = g_getenv("YONOS_PRECISION");
-    YonosVulkanOptions options = {device, !precision                    ? YONOS_VULKAN_HALF_ON_GPU
-                                          : !strcmp(precision, "fp16") ? YONOS_VULKAN_HALF
-                                                                       : YONOS_VULKAN_SINGLE};
-    YonosExecutor *executor = yonos_vulkan_executor_new(up->graph, &options, error);
+    YonosVulkanOptions options = {device, YONOS_VULKAN_HALF_ON_GPU};
+    YonosExecutor *executor;
 
+    if (precision)
+        options.half = strcmp(precision, "fp16") ? YONOS_VULKAN_SINGLE : YONOS_VULKAN_HALF;
+    executor = yonos_vulkan_executor_new(up->graph, &options, error);
     return use(up, executor, executor ? yonos_vulkan_executor_device(executor) : NULL, model, seed, error);
 }
 #else

@@ -7,12 +7,12 @@
 typedef struct YonosUpscaler YonosUpscaler;
 
 typedef struct {
-    const char *model;     /* path of a .safetensors model, not NULL */
-    const char *device;    /* "auto", "cpu", an index in the list of Vulkan devices, or part of one's name */
-    int scale;             /* 2, 4 or 8; the model must be of this scale */
-    guint64 seed;          /* of the noise field, fixed for the stream */
-    YonosFrameFormat in;   /* of the small frame */
-    YonosFrameFormat out;  /* width and height are scale times those of `in` */
+    const char *model;    /* path of a .safetensors model, not NULL */
+    const char *device;   /* "auto", "cpu", an index in the list of Vulkan devices, or part of one's name; not NULL */
+    int scale;            /* 2, 4 or 8; the model must be of this scale */
+    guint64 seed;         /* of the noise field, fixed for the stream */
+    YonosFrameFormat in;  /* of the small frame */
+    YonosFrameFormat out; /* width and height are scale times those of `in` */
 } YonosUpscalerParams;
 
 /* Loads, checks, plans; nothing is allocated per frame afterwards. NULL with an error whose message is one sentence

@@ -12,6 +12,10 @@
  * Only progressive video is taken. Alpha is not enlarged yet: output formats
  * with alpha are opaque (255 everywhere), whatever the input has.
  *
+ * The first GPU with Vulkan runs it, or the CPU where there is none; the
+ * #GstYonosUpscale:device property decides otherwise. A GPU stores tensors as
+ * fp16 where it can; YONOS_PRECISION=fp32 in the environment turns that off.
+ *
  * ## Example launch lines
  * |[
  * gst-launch-1.0 filesrc location=small.webm ! decodebin ! yonosupscale ! videoconvert ! autovideosink
@@ -157,7 +161,7 @@ gst_yonos_upscale_set_caps (GstBaseTransform * trans, GstCaps * incaps,
   self->upscaler = gst_yonos_open_upscaler (self, &s, &params);
   self->refused = self->upscaler == NULL;
   self->measuring = self->upscaler && gst_yonos_on_cpu (self->upscaler)
-      && g_str_equal (s.device, "auto");
+      && g_ascii_strcasecmp (s.device, "auto") == 0;
   g_free (s.model);
   g_free (s.device);
   return self->upscaler != NULL;

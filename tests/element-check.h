@@ -15,6 +15,6 @@ void element_stop(GstHarness *h, GstElement *el);
 /* Pushes a grey frame of the harness's input caps; the large frame is dropped. */
 GstFlowReturn element_push(GstHarness *h);
 
-/* Fails unless exactly one message of this type, GST_MESSAGE_ERROR or _WARNING, is on the bus, with both texts in it. */
+/* Fails unless exactly one error or warning is on the bus, and it is of this type and has both texts in it. */
 void element_check_message(GstBus *bus, GstMessageType type, const char *expected, const char *also);
 void element_check_silent(GstBus *bus);

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* After its first frame the upscaler on the CPU allocates nothing: this program's malloc and its kin note every call
- * and who made it. Only oneDNN wraps the arguments of every primitive in a few small short-lived maps, inside
- * dnnl_primitive_execute; those may come, if they are freed within the frame and do not grow with it. */
+/* After its first frame the upscaler allocates nothing: this program's malloc and its kin note every call and who made
+ * it. What a Vulkan driver does is its own. oneDNN wraps the arguments of every primitive in a few small short-lived
+ * maps, inside dnnl_primitive_execute; those may come, if they are freed within the frame and do not grow with it. */
 #include "base/random.h"
 #include "small-model.h"
 #include "upscaler.h"
+#ifdef HAVE_VULKAN
+#include "vulkan/vulkan-executor.h"
+#endif
 
 #include <dlfcn.h>
 #include <errno.h>
@@ -12,6 +15,7 @@
 #include <string.h>
 
 #define SEED 20261123
+#define SOFTWARE "llvmpipe"
 #define FRAMES 10
 #define MOST 4096
 #define SMALL 1024 /* bytes */
@@ -92,7 +96,7 @@ static gboolean from_onednn(const char *file)
     return strstr(file, "libdnnl") || strstr(file, "libstdc++") || strstr(file, "libgomp");
 }
 
-static void check_notes(int frame)
+static void check_cpu_notes(int frame)
 {
     gsize largest = 0;
 
@@ -112,13 +116,29 @@ static void check_notes(int frame)
     g_assert_cmpint(noted, ==, freed);
 }
 
-static void check(int scale, int width, int height)
+static void check_vulkan_notes(int frame)
+{
+    Dl_info self;
+
+    g_assert_cmpint(noted, <, MOST);
+    g_assert_true(dladdr(check_cpu_notes, &self));
+    for (int k = 0; k < noted; k++) {
+        Dl_info info = {0};
+        if (dladdr(notes[k].caller, &info) && (info.dli_fbase == self.dli_fbase || strstr(info.dli_fname, "libglib")))
+            g_error("frame %d: %" G_GSIZE_FORMAT " bytes allocated by %s, %s", frame, notes[k].bytes, info.dli_fname,
+                    info.dli_sname);
+    }
+    if (frame == FRAMES)
+        g_test_message("frame %d: %d allocations in the driver", frame, noted);
+}
+
+static void check(const char *device, int scale, int width, int height)
 {
     char *folder = g_dir_make_tmp("yonos-allocations-XXXXXX", NULL);
     char *path = g_build_filename(folder, "m.safetensors", NULL);
     YonosFrameFormat small = {.width = width, .height = height, .pixel_stride = 3, .g = 1, .b = 2, .a = -1};
     YonosFrameFormat large = small;
-    YonosUpscalerParams p = {path, "cpu", scale, SEED, small, large};
+    YonosUpscalerParams p = {path, device, scale, SEED, small, large};
     gsize n = (gsize)width * height * 3;
     guint8 *from = g_malloc0(n), *to = g_malloc(n * scale * scale);
     YonosFrame in = {{from}, {width * 3}}, out = {{to}, {width * scale * 3}};
@@ -128,7 +148,7 @@ static void check(int scale, int width, int height)
     small_model_write(path, scale, SEED);
     p.out.width *= scale;
     p.out.height *= scale;
-    g_test_message("x%d %dx%d", scale, width, height);
+    g_test_message("%s x%d %dx%d seed %d", device, scale, width, height, SEED);
     up = yonos_upscaler_new(&p, &error);
     g_assert_no_error(error);
     for (int frame = 1; frame <= FRAMES; frame++) {
@@ -138,7 +158,10 @@ static void check(int scale, int width, int height)
         done = yonos_upscaler_run(up, &in, &out, &error);
         g_atomic_int_set(&watching, FALSE);
         g_assert_true(done);
-        check_notes(frame);
+        if (strcmp(device, "cpu"))
+            check_vulkan_notes(frame);
+        else
+            check_cpu_notes(frame);
     }
     yonos_upscaler_free(up);
     g_remove(path);
@@ -151,11 +174,21 @@ static void check(int scale, int width, int height)
 
 static void test_cpu(void)
 {
-    check(2, 33, 17);
-    check(2, 160, 90);
-    check(4, 33, 17);
-    check(8, 1, 1);
+    check("cpu", 2, 33, 17);
+    check("cpu", 2, 160, 90);
+    check("cpu", 4, 33, 17);
+    check("cpu", 8, 1, 1);
 }
+
+#ifdef HAVE_VULKAN
+static void test_vulkan(void)
+{
+    if (yonos_vulkan_has_device(SOFTWARE))
+        check(SOFTWARE, 2, 33, 17);
+    else
+        g_test_skip("no software Vulkan device");
+}
+#endif
 
 static void test_sees(void)
 {
@@ -172,5 +205,8 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/allocations/sees", test_sees);
     g_test_add_func("/allocations/cpu", test_cpu);
+#ifdef HAVE_VULKAN
+    g_test_add_func("/allocations/vulkan", test_vulkan);
+#endif
     return g_test_run();
 }

@@ -322,6 +322,8 @@ static GString *validate(const Run *run)
 
     printed = g_string_new(NULL);
     g_setenv("YONOS_VULKAN_VALIDATE", "1", TRUE);
+    /* newer layers look at storage buffers only when told to */
+    g_setenv("VK_KHRONOS_VALIDATION_SYNCVAL_SHADER_ACCESSES_HEURISTIC", "true", TRUE);
     g_setenv("YONOS_PRECISION", run->precision, TRUE);
     g_free(enlarge_on(SOFTWARE, run->scale, 17, 9));
     g_unsetenv("YONOS_PRECISION");

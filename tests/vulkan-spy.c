@@ -27,12 +27,12 @@ static gpointer real(const char *name)
     }
 
 SPY(vkCreateInstance, 0, (const VkInstanceCreateInfo *i, const VkAllocationCallbacks *a, VkInstance *o), (i, a, o))
-SPY(vkCreateDevice, 0,
-    (VkPhysicalDevice d, const VkDeviceCreateInfo *i, const VkAllocationCallbacks *a, VkDevice *o), (d, i, a, o))
+SPY(vkCreateDevice, 0, (VkPhysicalDevice d, const VkDeviceCreateInfo *i, const VkAllocationCallbacks *a, VkDevice *o),
+    (d, i, a, o))
 SPY(vkCreateBuffer, 1, (VkDevice d, const VkBufferCreateInfo *i, const VkAllocationCallbacks *a, VkBuffer *o),
     (d, i, a, o))
-SPY(vkAllocateMemory, 1,
-    (VkDevice d, const VkMemoryAllocateInfo *i, const VkAllocationCallbacks *a, VkDeviceMemory *o), (d, i, a, o))
+SPY(vkAllocateMemory, 1, (VkDevice d, const VkMemoryAllocateInfo *i, const VkAllocationCallbacks *a, VkDeviceMemory *o),
+    (d, i, a, o))
 SPY(vkCreateShaderModule, 1,
     (VkDevice d, const VkShaderModuleCreateInfo *i, const VkAllocationCallbacks *a, VkShaderModule *o), (d, i, a, o))
 SPY(vkCreateComputePipelines, 1,

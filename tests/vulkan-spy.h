@@ -10,10 +10,10 @@
 #define SPY_DEVICE_LOST (-4)
 #define SPY_INCOMPATIBLE_DRIVER (-9)
 
-extern guint spy_made;            /* buffers, allocations, shaders, pipelines, pools, sets so far */
-extern const char *spy_fails;     /* every call of this name returns spy_result; NULL: none */
+extern guint spy_made;        /* buffers, allocations, shaders, pipelines, pools, sets so far */
+extern const char *spy_fails; /* every call of this name returns spy_result; NULL: none */
 extern int spy_result;
-extern gboolean spy_pretends_gpu;    /* software devices say that they are discrete GPUs */
-extern gboolean spy_drops_barriers;  /* between dispatches */
+extern gboolean spy_pretends_gpu;   /* software devices say that they are discrete GPUs */
+extern gboolean spy_drops_barriers; /* between dispatches */
 
 gboolean spy_has_validation_layer(void);

@@ -11,7 +11,8 @@ void yonos_vk_set_error(GError **error, VkResult result, const char *call)
 {
     int length = (int)strcspn(call, "(");
 
-    if (result == VK_ERROR_OUT_OF_HOST_MEMORY || result == VK_ERROR_OUT_OF_DEVICE_MEMORY)
+    if (result == VK_ERROR_OUT_OF_HOST_MEMORY || result == VK_ERROR_OUT_OF_DEVICE_MEMORY ||
+        result == VK_ERROR_OUT_OF_POOL_MEMORY)
         g_set_error(error, YONOS_ERROR, YONOS_ERROR_MEMORY,
                     "The Vulkan device has too little memory (%.*s); use smaller frames, or the CPU (device=cpu).",
                     length, call);
@@ -136,7 +137,8 @@ static gboolean choose(YonosVkDevice *d, const char *name, GError **error)
     if (!found && name)
         g_set_error(error, YONOS_ERROR, YONOS_ERROR_NO_DEVICE,
                     "There is no Vulkan device '%s', only %s; set device to one's index or part of its name, to auto "
-                    "or to cpu.", name, list->len ? list->str : "the CPU");
+                    "or to cpu.",
+                    name, list->len ? list->str : "the CPU");
     else if (!found)
         g_set_error(error, YONOS_ERROR, YONOS_ERROR_NO_DEVICE,
                     "There is no GPU with Vulkan 1.1; install its driver, or use the CPU (device=cpu).");
@@ -196,8 +198,8 @@ fail:
 
 gboolean yonos_vk_device_open(YonosVkDevice *d, const YonosVulkanOptions *options, GError **error)
 {
-    if (instance_make(d, error) && choose(d, options->device, error) &&
-        half_choose(d, options->half, error) && device_make(d, error))
+    if (instance_make(d, error) && choose(d, options->device, error) && half_choose(d, options->half, error) &&
+        device_make(d, error))
         return TRUE;
     yonos_vk_device_close(d);
     return FALSE;

@@ -17,9 +17,9 @@ typedef struct {
 
 /* Plans, allocates, compiles and records all that a run needs; options may be NULL. NULL with
  * YONOS_ERROR_NO_DEVICE and a list of the devices when there is no such one, YONOS_ERROR_DEVICE when it fails,
- * YONOS_ERROR_MEMORY when it is too small, YONOS_ERROR_UNSUPPORTED when an op has no kernel, a tensor is larger than the
- * device can address, or it cannot store fp16.
- * The environment variable YONOS_VULKAN_VALIDATE=1 turns validation layers on; they report to stderr. */
+ * YONOS_ERROR_MEMORY when it is too small, YONOS_ERROR_UNSUPPORTED when an op has no kernel, a tensor is larger than
+ * the device can address, or it cannot store fp16. The environment variable YONOS_VULKAN_VALIDATE=1 turns validation
+ * layers on; they report to stderr. */
 YonosExecutor *yonos_vulkan_executor_new(const YonosGraph *graph, const YonosVulkanOptions *options, GError **error);
 
 /* Name of the device of an executor made above; lives as long as it. */
