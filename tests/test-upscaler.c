@@ -205,7 +205,7 @@ static void test_set_up_fails(void)
     check_device("auto", "CPU", "was lost");
     spy_fails = "vkCreateInstance";
     spy_result = SPY_INCOMPATIBLE_DRIVER;
-    check_refused(SOFTWARE, YONOS_ERROR_NO_DEVICE, "install the one of your GPU");
+    check_refused(SOFTWARE, YONOS_ERROR_NO_DEVICE, "only the CPU");
     check_device("auto", "CPU", NULL);
     spy_pretends_gpu = FALSE;
     spy_fails = NULL;

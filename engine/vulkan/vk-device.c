@@ -19,9 +19,6 @@ void yonos_vk_set_error(GError **error, VkResult result, const char *call)
     else if (result == VK_ERROR_DEVICE_LOST)
         g_set_error(error, YONOS_ERROR, YONOS_ERROR_DEVICE,
                     "The Vulkan device was lost (%.*s); start again, and look into the driver's log.", length, call);
-    else if (result == VK_ERROR_INCOMPATIBLE_DRIVER)
-        g_set_error(error, YONOS_ERROR, YONOS_ERROR_NO_DEVICE,
-                    "There is no Vulkan driver; install the one of your GPU, or use the CPU (device=cpu).");
     else if (result == VK_ERROR_LAYER_NOT_PRESENT)
         g_set_error(error, YONOS_ERROR, YONOS_ERROR_UNSUPPORTED,
                     "YONOS_VULKAN_VALIDATE is set, but the Vulkan validation layers are not there; install or unset "
@@ -41,6 +38,7 @@ static VKAPI_ATTR VkBool32 VKAPI_CALL report(G_GNUC_UNUSED VkDebugUtilsMessageSe
     return VK_FALSE;
 }
 
+/* TRUE without an instance where there is no driver at all, so no device. */
 static gboolean instance_make(YonosVkDevice *d, GError **error)
 {
     static const char *const layers[] = {"VK_LAYER_KHRONOS_validation"};
@@ -60,6 +58,7 @@ static gboolean instance_make(YonosVkDevice *d, GError **error)
     VkInstanceCreateInfo info = {.sType = VK_STRUCTURE_TYPE_INSTANCE_CREATE_INFO, .pApplicationInfo = &application};
     gboolean validate = !g_strcmp0(g_getenv("YONOS_VULKAN_VALIDATE"), "1");
     PFN_vkCreateDebugUtilsMessengerEXT create;
+    VkResult result;
 
     if (validate) {
         info.pNext = &features;
@@ -67,7 +66,15 @@ static gboolean instance_make(YonosVkDevice *d, GError **error)
         info.ppEnabledLayerNames = layers;
         info.ppEnabledExtensionNames = extensions;
     }
-    VK(vkCreateInstance(&info, NULL, &d->instance));
+    result = vkCreateInstance(&info, NULL, &d->instance);
+    if (result == VK_ERROR_INCOMPATIBLE_DRIVER) {
+        d->instance = NULL;
+        return TRUE;
+    }
+    if (result != VK_SUCCESS) {
+        yonos_vk_set_error(error, result, "vkCreateInstance");
+        return FALSE;
+    }
     if (!validate)
         return TRUE;
     create = (PFN_vkCreateDebugUtilsMessengerEXT)vkGetInstanceProcAddr(d->instance, "vkCreateDebugUtilsMessengerEXT");
@@ -120,7 +127,7 @@ static gboolean choose(YonosVkDevice *d, const char *name, GError **error)
 {
     VkPhysicalDevice devices[MAX_DEVICES];
     uint32_t n = MAX_DEVICES;
-    VkResult result = vkEnumeratePhysicalDevices(d->instance, &n, devices);
+    VkResult result = d->instance ? vkEnumeratePhysicalDevices(d->instance, &n, devices) : VK_ERROR_INCOMPATIBLE_DRIVER;
     GString *list = g_string_new(NULL);
     gboolean found = FALSE;
 
