@@ -133,6 +133,7 @@ static gboolean fit(const char *out, const char *stage, int scale, guint64 steps
                         .average = 0.9,
                         .checkpoint_every = 3600,
                         .stopped = stopped,
+                        .quiet = TRUE,
                         .params = {yonos_compact_tier("fast"), scale, 2, 32}};
     gboolean finished = FALSE;
 

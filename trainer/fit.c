@@ -113,7 +113,8 @@ static gboolean start(Fit *f, GError **error)
             return FALSE;
     if (!yonos_checkpoint_read(p->folder, f->name, f->run, f->optimizer, &resumed, error))
         return FALSE;
-    f->progress = yonos_progress_new(p->folder, f->name, f->optimizer->step, p->steps, p->params.batch, error);
+    f->progress =
+        yonos_progress_new(p->folder, f->name, f->optimizer->step, p->steps, p->params.batch, p->quiet, error);
     if (!f->progress)
         return FALSE;
     f->loader = yonos_loader_new(
@@ -218,7 +219,8 @@ gboolean yonos_fit(const YonosFitParams *p, gboolean *finished, GError **error)
 
     *finished = g_file_test(path, G_FILE_TEST_EXISTS);
     if (*finished) {
-        g_print("%s is there already.\n", path);
+        if (!p->quiet)
+            g_print("%s is there already.\n", path);
     } else {
         f.name =
             p->params.scale ? g_strdup_printf("%s-x%d", p->stage->name, p->params.scale) : g_strdup(p->stage->name);

@@ -15,6 +15,7 @@ typedef struct {
     double decay, clip;        /* of AdamW; largest norm of the gradient */
     double average;            /* decay of the exponential moving average that becomes the result */
     guint checkpoint_every;    /* seconds */
+    gboolean quiet;            /* no progress on stdout */
     gboolean (*stopped)(void); /* asked once a step; TRUE: write a checkpoint and end with *finished FALSE */
 } YonosFitParams;
 

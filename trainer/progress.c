@@ -20,7 +20,7 @@ struct YonosProgress {
     double before;       /* seconds of training before this start */
     gint64 begin, shown; /* microseconds */
     guint64 first;       /* step at `begin` */
-    gboolean terminal;
+    gboolean terminal, quiet;
 };
 
 /* The lines of an earlier log up to `step`; *seconds is what the last one says. */
@@ -46,7 +46,7 @@ static char *kept_lines(const char *path, guint64 step, double *seconds)
 }
 
 YonosProgress *yonos_progress_new(const char *folder, const char *name, guint64 step, guint64 steps, int batch,
-                                  GError **error)
+                                  gboolean quiet, GError **error)
 {
     YonosProgress *p = g_new0(YonosProgress, 1);
     char *file = g_strconcat(name, ".csv", NULL), *path = g_build_filename(folder, file, NULL);
@@ -59,7 +59,8 @@ YonosProgress *yonos_progress_new(const char *folder, const char *name, guint64 
                          .before = p->before,
                          .first = step,
                          .begin = g_get_monotonic_time(),
-                         .terminal = isatty(STDOUT_FILENO)};
+                         .terminal = isatty(STDOUT_FILENO),
+                         .quiet = quiet};
     if (g_file_set_contents(path, kept, -1, error)) {
         p->log = fopen(path, "a");
         if (!p->log)
@@ -100,7 +101,8 @@ gboolean yonos_progress_step(YonosProgress *p, double loss, double norm, double 
     p->since++;
     p->loss += loss;
     p->norm += norm;
-    show(p, p->loss / p->since, p->norm / p->since);
+    if (!p->quiet)
+        show(p, p->loss / p->since, p->norm / p->since);
     if (p->step % LOG_EVERY && p->step < p->steps)
         return TRUE;
     g_ascii_formatd(rate_text, sizeof rate_text, "%.4g", rate);

@@ -66,6 +66,7 @@ typedef struct {
     int scale, batch, crop, checkpoint;
     gint64 steps, seed;
     double rate, decay, clip, average;
+    gboolean quiet;
 } FitOptions;
 
 static gboolean fit_run(const FitOptions *o, const char *name, GError **error)
@@ -83,7 +84,8 @@ static gboolean fit_run(const FitOptions *o, const char *name, GError **error)
                         .clip = o->clip,
                         .average = o->average,
                         .checkpoint_every = o->checkpoint,
-                        .stopped = stopped};
+                        .stopped = stopped,
+                        .quiet = o->quiet};
     gboolean finished;
 
     p.params = (YonosStageParams){yonos_compact_tier(o->tier), o->scale, o->batch, o->crop};
@@ -139,6 +141,7 @@ static gboolean fit(int argc, char **argv, GError **error)
         {"clip", 0, 0, G_OPTION_ARG_DOUBLE, &o.clip, "Largest norm of the gradient (1)", "C"},
         {"average", 0, 0, G_OPTION_ARG_DOUBLE, &o.average, "Decay of the moving average (0.999)", "A"},
         {"seed", 0, 0, G_OPTION_ARG_INT64, &o.seed, "Seed of weights, crops and noise (1)", "N"},
+        {"quiet", 0, 0, G_OPTION_ARG_NONE, &o.quiet, "No progress line", NULL},
         {"checkpoint", 0, 0, G_OPTION_ARG_INT, &o.checkpoint, "Seconds between checkpoints (120)", "S"},
         {0}};
     GOptionContext *context = g_option_context_new("STAGE - train a stage of the chain, or go on with it");
