@@ -8,15 +8,28 @@ typedef struct {
     float r_cr, g_cb, g_cr, b_cb;
 } Matrix;
 
+/* Compiled once for every kind of vector unit; the loader takes the best. */
+#if defined(__x86_64__) && defined(__GLIBC__)
+#define VECTORISED __attribute__((target_clones("arch=skylake-avx512", "avx2", "default")))
+#else
+#define VECTORISED
+#endif
+
+/* Rows are shared among threads in frames of at least this many pixels, and go through the small arrays below in blocks
+ * of columns, so that the compiler can vectorise each step. */
+#define PARALLEL_PIXELS 16384
+#define BLOCK 128 /* luma columns, even */
+
 /* Where the chroma samples are: first Cb, first Cr, bytes between neighbours in a row. */
 typedef struct {
     guint8 *cb, *cr;
     int cb_stride, cr_stride, step;
 } Chroma;
 
-typedef struct {
-    float cb, cr;
-} ChromaPair;
+static gboolean parallel(const YonosFrameFormat *f)
+{
+    return (gint64)f->width * f->height >= PARALLEL_PIXELS;
+}
 
 static Matrix make_matrix(const YonosFrameFormat *f)
 {
@@ -53,6 +66,7 @@ static inline guint8 to_code(float v)
 static void packed_to_rgb(const YonosFrameFormat *f, const YonosFrame *frame, float *rgb, int stride)
 {
     const int n = f->pixel_stride, r = f->r, g = f->g, b = f->b;
+#pragma omp parallel for schedule(static) if (parallel(f))
     for (int y = 0; y < f->height; y++) {
         const guint8 *src = frame->plane[0] + (gssize)y * frame->stride[0];
         float *dst = rgb + (gsize)y * stride * 3;
@@ -68,6 +82,7 @@ static void packed_from_rgb(const YonosFrameFormat *f, const YonosFrame *frame, 
 {
     const int n = f->pixel_stride, r = f->r, g = f->g, b = f->b;
     const int rest = n == 4 ? 6 - r - g - b : -1; /* the four offsets are 0 to 3 in some order */
+#pragma omp parallel for schedule(static) if (parallel(f))
     for (int y = 0; y < f->height; y++) {
         const float *src = rgb + (gsize)y * stride * 3;
         guint8 *dst = frame->plane[0] + (gssize)y * frame->stride[0];
@@ -81,40 +96,62 @@ static void packed_from_rgb(const YonosFrameFormat *f, const YonosFrame *frame, 
     }
 }
 
-/* Column k of the chroma between two chroma rows, 3 parts of the near one and 1 part of the far one. */
-static inline ChromaPair mix_rows(const Chroma *near, const Chroma *far, int k, float scale)
+/* Chroma columns start - 1 to start + columns of a plane of `width`, the edge repeated, between two chroma rows: 3 parts
+ * of the near one and 1 part of the far one. */
+VECTORISED static void mix_rows(const guint8 *near, const guint8 *far, int step, int start, int columns, int width,
+                                float scale, float *restrict out)
 {
-    int i = k * near->step;
-    return (ChromaPair){(near->cb[i] * 3 + far->cb[i] - 512) * scale, (near->cr[i] * 3 + far->cr[i] - 512) * scale};
+    const int first = MAX(start, 1), end = MIN(start + columns + 1, width);
+
+    near += (first - 1) * step;
+    far += (first - 1) * step;
+    out += first - start;
+    for (int k = 0; k <= end - first; k++)
+        out[k] = (near[k * step] * 3 + far[k * step] - 512) * scale;
+    if (start == 0)
+        out[-1] = out[0];
+    if (start + columns == width)
+        out[end - first + 1] = out[end - first];
 }
 
-static inline ChromaPair mix(ChromaPair a, float wa, ChromaPair b, float wb)
+/* The chroma of 2 x columns luma columns. A sample has the weight `even` in its even and `odd` in its odd luma column; its
+ * left and its right neighbour have the rest. */
+VECTORISED static void widen(const float *restrict chroma, int columns, float even, float odd, float *restrict out)
 {
-    return (ChromaPair){a.cb * wa + b.cb * wb, a.cr * wa + b.cr * wb};
+    for (int k = 0; k < columns; k++) {
+        out[2 * k] = chroma[k + 1] * even + chroma[k] * (1 - even);
+        out[2 * k + 1] = chroma[k + 1] * odd + chroma[k + 2] * (1 - odd);
+    }
 }
 
-static inline void put_pixel(const Matrix *m, float luma, ChromaPair c, float *dst)
+VECTORISED static void put_pixels(const Matrix *m, const guint8 *restrict luma, const float *restrict cb,
+                       const float *restrict cr, int width, float *restrict dst)
 {
-    dst[0] = luma + m->r_cr * c.cr;
-    dst[1] = luma + m->g_cb * c.cb + m->g_cr * c.cr;
-    dst[2] = luma + m->b_cb * c.cb;
+    const float y_scale = 1 / m->y_range, y_base = -m->y_offset / m->y_range;
+    const float r_cr = m->r_cr, g_cb = m->g_cb, g_cr = m->g_cr, b_cb = m->b_cb;
+
+    for (int x = 0; x < width; x++) {
+        float y = luma[x] * y_scale + y_base;
+        dst[3 * x] = y + r_cr * cr[x];
+        dst[3 * x + 1] = y + g_cb * cb[x] + g_cr * cr[x];
+        dst[3 * x + 2] = y + b_cb * cb[x];
+    }
 }
 
 static void yuv_row_to_rgb(const YonosFrameFormat *f, const Matrix *m, const guint8 *luma, const Chroma *near,
                            const Chroma *far, float *dst)
 {
-    const int columns = (f->width + 1) / 2;
-    const float scale = 0.25f / m->c_range, y_scale = 1 / m->y_range, y_base = -m->y_offset / m->y_range;
-    /* The sample's weight in its even and its odd luma column; its left and its right neighbour have the rest. */
-    const float even = f->chroma_left ? 1 : 0.75f, odd = f->chroma_left ? 0.5f : 0.75f;
-    ChromaPair here = mix_rows(near, far, 0, scale), left = here;
-    for (int k = 0; k < columns; k++) {
-        ChromaPair right = k + 1 < columns ? mix_rows(near, far, k + 1, scale) : here;
-        put_pixel(m, luma[2 * k] * y_scale + y_base, mix(here, even, left, 1 - even), dst + 6 * k);
-        if (2 * k + 1 < f->width)
-            put_pixel(m, luma[2 * k + 1] * y_scale + y_base, mix(here, odd, right, 1 - odd), dst + 6 * k + 3);
-        left = here;
-        here = right;
+    const int all = (f->width + 1) / 2;
+    const float scale = 0.25f / m->c_range, even = f->chroma_left ? 1 : 0.75f, odd = f->chroma_left ? 0.5f : 0.75f;
+    float narrow[BLOCK / 2 + 2], cb[BLOCK], cr[BLOCK];
+
+    for (int k = 0; k < all; k += BLOCK / 2) {
+        int columns = MIN(BLOCK / 2, all - k);
+        mix_rows(near->cb, far->cb, near->step, k, columns, all, scale, narrow);
+        widen(narrow, columns, even, odd, cb);
+        mix_rows(near->cr, far->cr, near->step, k, columns, all, scale, narrow);
+        widen(narrow, columns, even, odd, cr);
+        put_pixels(m, luma + 2 * k, cb, cr, MIN(BLOCK, f->width - 2 * k), dst + 6 * k);
     }
 }
 
@@ -131,6 +168,7 @@ static void yuv_to_rgb(const YonosFrameFormat *f, const YonosFrame *frame, float
     const Matrix m = make_matrix(f);
     const Chroma chroma = locate_chroma(f, frame);
     const int rows = (f->height + 1) / 2;
+#pragma omp parallel for schedule(static) if (parallel(f))
     for (int y = 0; y < f->height; y++) {
         Chroma near = chroma_row(&chroma, y / 2);
         Chroma far = chroma_row(&chroma, CLAMP(y / 2 + (y % 2 ? 1 : -1), 0, rows - 1));
@@ -139,34 +177,60 @@ static void yuv_to_rgb(const YonosFrameFormat *f, const YonosFrame *frame, float
     }
 }
 
-static void rgb_row_to_luma(const Matrix *m, const float *src, int width, guint8 *dst)
+VECTORISED static void rgb_row_to_luma(const Matrix *m, const float *restrict src, int width, guint8 *restrict dst)
 {
     const float r = m->kr * m->y_range, g = m->kg * m->y_range, b = m->kb * m->y_range, offset = m->y_offset;
     for (int x = 0; x < width; x++)
         dst[x] = to_code(src[3 * x] * r + src[3 * x + 1] * g + src[3 * x + 2] * b + offset);
 }
 
-/* The chroma of a column, in codes around 0, averaged over two rows. */
-static inline ChromaPair column_chroma(const Matrix *m, const float *row0, const float *row1, int x)
+/* The chroma of columns, in codes around 0, averaged over two rows. */
+VECTORISED static void column_chroma(const Matrix *m, const float *restrict p, const float *restrict q, int width,
+                          float *restrict cb, float *restrict cr)
 {
-    const float *p = row0 + 3 * x, *q = row1 + 3 * x;
-    float r = p[0] + q[0], g = p[1] + q[1], b = p[2] + q[2];
-    float luma = m->kr * r + m->kg * g + m->kb * b, half = 0.5f * m->c_range;
-    return (ChromaPair){(b - luma) * (half / m->b_cb), (r - luma) * (half / m->r_cr)};
+    const float half = 0.5f * m->c_range, to_cb = half / m->b_cb, to_cr = half / m->r_cr;
+    const float kr = m->kr, kg = m->kg, kb = m->kb;
+
+    for (int x = 0; x < width; x++) {
+        float r = p[3 * x] + q[3 * x], g = p[3 * x + 1] + q[3 * x + 1], b = p[3 * x + 2] + q[3 * x + 2];
+        float luma = kr * r + kg * g + kb * b;
+        cb[x] = (b - luma) * to_cb;
+        cr[x] = (r - luma) * to_cr;
+    }
+}
+
+/* Chroma of BLOCK luma columns, after that of the column before them, to codes. Leaves the last column in front. */
+VECTORISED static void narrow(float *restrict chroma, int columns, gboolean left, guint8 *restrict out)
+{
+    for (int k = 0; k < columns; k++) {
+        float before = chroma[2 * k], even = chroma[2 * k + 1], odd = chroma[2 * k + 2];
+        float side = left ? before * 0.5f + odd * 0.5f : odd;
+        out[k] = to_code(even * 0.5f + side * 0.5f + 128);
+    }
+    chroma[0] = chroma[2 * columns];
 }
 
 static void rgb_rows_to_chroma(const YonosFrameFormat *f, const Matrix *m, const float *row0, const float *row1,
                                const Chroma *dst)
 {
-    const int columns = (f->width + 1) / 2, last = f->width - 1;
-    ChromaPair before = column_chroma(m, row0, row1, 0);
-    for (int k = 0; k < columns; k++) {
-        ChromaPair even = column_chroma(m, row0, row1, 2 * k);
-        ChromaPair odd = 2 * k < last ? column_chroma(m, row0, row1, 2 * k + 1) : even;
-        ChromaPair side = f->chroma_left ? mix(before, 0.5f, odd, 0.5f) : odd, c = mix(even, 0.5f, side, 0.5f);
-        dst->cb[k * dst->step] = to_code(c.cb + 128);
-        dst->cr[k * dst->step] = to_code(c.cr + 128);
-        before = odd;
+    const int all = (f->width + 1) / 2;
+    float cb[BLOCK + 1], cr[BLOCK + 1];
+    guint8 codes[2][BLOCK / 2];
+
+    column_chroma(m, row0, row1, 1, cb, cr);
+    for (int k = 0; k < all; k += BLOCK / 2) {
+        int columns = MIN(BLOCK / 2, all - k), width = MIN(BLOCK, f->width - 2 * k);
+        column_chroma(m, row0 + 6 * k, row1 + 6 * k, width, cb + 1, cr + 1);
+        if (width % 2) {
+            cb[width + 1] = cb[width];
+            cr[width + 1] = cr[width];
+        }
+        narrow(cb, columns, f->chroma_left, codes[0]);
+        narrow(cr, columns, f->chroma_left, codes[1]);
+        for (int i = 0; i < columns; i++) {
+            dst->cb[(k + i) * dst->step] = codes[0][i];
+            dst->cr[(k + i) * dst->step] = codes[1][i];
+        }
     }
 }
 
@@ -174,6 +238,7 @@ static void yuv_from_rgb(const YonosFrameFormat *f, const YonosFrame *frame, con
 {
     const Matrix m = make_matrix(f);
     const Chroma chroma = locate_chroma(f, frame);
+#pragma omp parallel for schedule(static) if (parallel(f))
     for (int y = 0; y < f->height; y += 2) {
         int below = MIN(y + 1, f->height - 1);
         const float *row0 = rgb + (gsize)y * stride * 3, *row1 = rgb + (gsize)below * stride * 3;

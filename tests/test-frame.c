@@ -200,6 +200,126 @@ static void test_siting(void)
     }
 }
 
+/* The conversions once more, one pixel at a time by their definition and in the same order of roundings: the fast ones
+ * must give the same bits. */
+typedef struct {
+    const YonosFrameFormat *f;
+    const YonosFrame *frame;
+    float y_offset, y_range, c_range, kr, kg, kb, r_cr, g_cb, g_cr, b_cb;
+} Plain;
+
+static Plain plain(const YonosFrameFormat *f, const YonosFrame *frame)
+{
+    double kg = 1 - f->kr - f->kb;
+    return (Plain){f, frame, f->full_range ? 0 : 16, f->full_range ? 255 : 219, f->full_range ? 255 : 224,
+                   (float)f->kr, (float)kg, (float)f->kb, (float)(2 * (1 - f->kr)),
+                   (float)(-2 * f->kb * (1 - f->kb) / kg), (float)(-2 * f->kr * (1 - f->kr) / kg),
+                   (float)(2 * (1 - f->kb))};
+}
+
+/* Component 0 (Cb) or 1 (Cr) of the chroma sample at a column and a row of the chroma planes. */
+static guint8 *plain_chroma(const Plain *p, int component, int column, int row)
+{
+    if (p->f->layout == YONOS_FRAME_NV12)
+        return p->frame->plane[1] + row * p->frame->stride[1] + 2 * column + component;
+    return p->frame->plane[1 + component] + row * p->frame->stride[1 + component] + column;
+}
+
+static float plain_chroma_at(const Plain *p, int component, int x, int y)
+{
+    int columns = (p->f->width + 1) / 2, rows = (p->f->height + 1) / 2, far = CLAMP(y / 2 + y % 2 * 2 - 1, 0, rows - 1);
+    int at[2] = {x / 2, CLAMP(x / 2 + x % 2 * 2 - 1, 0, columns - 1)};
+    float weight = !p->f->chroma_left ? 0.75f : x % 2 ? 0.5f : 1, value[2];
+    for (int i = 0; i < 2; i++)
+        value[i] = (*plain_chroma(p, component, at[i], y / 2) * 3 + *plain_chroma(p, component, at[i], far) - 512) *
+                   (0.25f / p->c_range);
+    return value[0] * weight + value[1] * (1 - weight);
+}
+
+static guint8 plain_code(float v)
+{
+    v = v > 0 ? v : 0;
+    return (guint8)((v < 255 ? v : 255) + 0.5f);
+}
+
+/* A component of the chroma, in codes around 0, of a luma column averaged over two rows. */
+static float plain_column(const Plain *p, const float *rgb, int stride, int component, int x, int y)
+{
+    const float *top = rgb + (y * stride + x) * 3, *bottom = rgb + (MIN(y + 1, p->f->height - 1) * stride + x) * 3;
+    float r = top[0] + bottom[0], g = top[1] + bottom[1], b = top[2] + bottom[2];
+    float luma = p->kr * r + p->kg * g + p->kb * b, half = 0.5f * p->c_range;
+    return component ? (r - luma) * (half / p->r_cr) : (b - luma) * (half / p->b_cb);
+}
+
+static guint8 plain_chroma_code(const Plain *p, const float *rgb, int stride, int component, int column, int row)
+{
+    int x = 2 * column;
+    float even = plain_column(p, rgb, stride, component, x, 2 * row);
+    float odd = plain_column(p, rgb, stride, component, MIN(x + 1, p->f->width - 1), 2 * row);
+    float before = plain_column(p, rgb, stride, component, MAX(x - 1, 0), 2 * row);
+    float side = p->f->chroma_left ? before * 0.5f + odd * 0.5f : odd;
+    return plain_code(even * 0.5f + side * 0.5f + 128);
+}
+
+static void check_to_rgb(const Plain *p, const float *rgb, int stride)
+{
+    for (int y = 0; y < p->f->height; y++)
+        for (int x = 0; x < p->f->width; x++) {
+            guint8 code = p->frame->plane[0][y * p->frame->stride[0] + x];
+            float luma = code * (1 / p->y_range) + -p->y_offset / p->y_range;
+            float cb = plain_chroma_at(p, 0, x, y), cr = plain_chroma_at(p, 1, x, y);
+            const float *got = rgb + (y * stride + x) * 3;
+            float expected[3] = {luma + p->r_cr * cr, luma + p->g_cb * cb + p->g_cr * cr, luma + p->b_cb * cb};
+            if (memcmp(got, expected, sizeof expected))
+                g_error("%d x %d layout %d left %d, pixel %d, %d: %a %a %a instead of %a %a %a", p->f->width,
+                        p->f->height, p->f->layout, p->f->chroma_left, x, y, got[0], got[1], got[2], expected[0],
+                        expected[1], expected[2]);
+        }
+}
+
+static void check_from_rgb(const Plain *p, const float *rgb, int stride)
+{
+    float r = p->kr * p->y_range, g = p->kg * p->y_range, b = p->kb * p->y_range;
+    for (int y = 0; y < p->f->height; y++)
+        for (int x = 0; x < p->f->width; x++) {
+            const float *in = rgb + (y * stride + x) * 3;
+            guint8 luma = plain_code(in[0] * r + in[1] * g + in[2] * b + p->y_offset);
+            g_assert_cmpint(p->frame->plane[0][y * p->frame->stride[0] + x], ==, luma);
+            for (int component = 0; component < 2; component++)
+                g_assert_cmpint(*plain_chroma(p, component, x / 2, y / 2), ==,
+                                plain_chroma_code(p, rgb, stride, component, x / 2, y / 2));
+        }
+}
+
+/* Widths around the blocks of the fast versions, and frames that threads share. */
+static void test_bits(void)
+{
+    static const int wide[][2] = {{1, 3}, {2, 2}, {127, 3}, {128, 2}, {129, 5}, {255, 4}, {256, 3}, {259, 131}};
+    GRand *rand = new_rand();
+    for (guint s = 0; s < G_N_ELEMENTS(wide); s++)
+        for (int kind = 0; kind < 16; kind++) {
+            YonosFrameFormat f = yuv(kind & 1 ? YONOS_FRAME_I420 : YONOS_FRAME_NV12, wide[s][0], wide[s][1], kind & 2,
+                                     kind & 4, kind & 8);
+            Picture picture = new_picture(&f);
+            Plain p = plain(&f, &picture.frame);
+            int stride = f.width + PAD;
+            gsize n = ((gsize)stride * f.height - PAD) * 3;
+            float *rgb = g_new(float, n);
+            for (int i = 0; i < planes(&f); i++)
+                for (gsize at = 0; at < picture.size[i]; at++)
+                    picture.frame.plane[i][at] = (guint8)g_rand_int(rand);
+            yonos_frame_to_rgb(&f, &picture.frame, rgb, stride);
+            check_to_rgb(&p, rgb, stride);
+            for (gsize k = 0; k < n; k++)
+                rgb[k] = (float)g_rand_double_range(rand, -0.5, 1.5);
+            yonos_frame_from_rgb(&f, &picture.frame, rgb, stride);
+            check_from_rgb(&p, rgb, stride);
+            g_free(rgb);
+            free_picture(&picture);
+        }
+    g_rand_free(rand);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -208,5 +328,6 @@ int main(int argc, char **argv)
     g_test_add_func("/frame/colours", test_colours);
     g_test_add_func("/frame/excursions", test_excursions);
     g_test_add_func("/frame/siting", test_siting);
+    g_test_add_func("/frame/bits", test_bits);
     return g_test_run();
 }
