@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "frame.h"
+#include "cpu/parallel.h"
 
 /* R'G'B' = Y' + weights x (Cb, Cr), with the codes' offsets and ranges. */
 typedef struct {
@@ -15,21 +16,22 @@ typedef struct {
 #define VECTORISED
 #endif
 
-/* Rows are shared among threads in frames of at least this many pixels, and go through the small arrays below in blocks
- * of columns, so that the compiler can vectorise each step. */
-#define PARALLEL_PIXELS 16384
+/* YUV rows go through small arrays in blocks of columns, so that the compiler can vectorise each step. */
 #define BLOCK 128 /* luma columns, even */
+
+/* A conversion; threads share its rows. */
+typedef struct {
+    const YonosFrameFormat *format;
+    const YonosFrame *frame;
+    float *rgb; /* only read on the way from it */
+    int stride; /* pixels */
+} Job;
 
 /* Where the chroma samples are: first Cb, first Cr, bytes between neighbours in a row. */
 typedef struct {
     guint8 *cb, *cr;
     int cb_stride, cr_stride, step;
 } Chroma;
-
-static gboolean parallel(const YonosFrameFormat *f)
-{
-    return (gint64)f->width * f->height >= PARALLEL_PIXELS;
-}
 
 static Matrix make_matrix(const YonosFrameFormat *f)
 {
@@ -63,13 +65,14 @@ static inline guint8 to_code(float v)
     return (guint8)(int)(v + 0.5f);
 }
 
-static void packed_to_rgb(const YonosFrameFormat *f, const YonosFrame *frame, float *rgb, int stride)
+static void packed_to_rgb(gconstpointer data, gsize start, gsize end)
 {
+    const Job *job = data;
+    const YonosFrameFormat *f = job->format;
     const int n = f->pixel_stride, r = f->r, g = f->g, b = f->b;
-#pragma omp parallel for schedule(static) if (parallel(f))
-    for (int y = 0; y < f->height; y++) {
-        const guint8 *src = frame->plane[0] + (gssize)y * frame->stride[0];
-        float *dst = rgb + (gsize)y * stride * 3;
+    for (int y = (int)start; y < (int)end; y++) {
+        const guint8 *src = job->frame->plane[0] + (gssize)y * job->frame->stride[0];
+        float *dst = job->rgb + (gsize)y * job->stride * 3;
         for (int x = 0; x < f->width; x++, src += n, dst += 3) {
             dst[0] = src[r] * (1 / 255.0f);
             dst[1] = src[g] * (1 / 255.0f);
@@ -78,14 +81,15 @@ static void packed_to_rgb(const YonosFrameFormat *f, const YonosFrame *frame, fl
     }
 }
 
-static void packed_from_rgb(const YonosFrameFormat *f, const YonosFrame *frame, const float *rgb, int stride)
+static void packed_from_rgb(gconstpointer data, gsize start, gsize end)
 {
+    const Job *job = data;
+    const YonosFrameFormat *f = job->format;
     const int n = f->pixel_stride, r = f->r, g = f->g, b = f->b;
     const int rest = n == 4 ? 6 - r - g - b : -1; /* the four offsets are 0 to 3 in some order */
-#pragma omp parallel for schedule(static) if (parallel(f))
-    for (int y = 0; y < f->height; y++) {
-        const float *src = rgb + (gsize)y * stride * 3;
-        guint8 *dst = frame->plane[0] + (gssize)y * frame->stride[0];
+    for (int y = (int)start; y < (int)end; y++) {
+        const float *src = job->rgb + (gsize)y * job->stride * 3;
+        guint8 *dst = job->frame->plane[0] + (gssize)y * job->frame->stride[0];
         for (int x = 0; x < f->width; x++, src += 3, dst += n) {
             dst[r] = to_code(src[0] * 255);
             dst[g] = to_code(src[1] * 255);
@@ -163,17 +167,18 @@ static Chroma chroma_row(const Chroma *c, int row)
     return at;
 }
 
-static void yuv_to_rgb(const YonosFrameFormat *f, const YonosFrame *frame, float *rgb, int stride)
+static void yuv_to_rgb(gconstpointer data, gsize start, gsize end)
 {
+    const Job *job = data;
+    const YonosFrameFormat *f = job->format;
     const Matrix m = make_matrix(f);
-    const Chroma chroma = locate_chroma(f, frame);
+    const Chroma chroma = locate_chroma(f, job->frame);
     const int rows = (f->height + 1) / 2;
-#pragma omp parallel for schedule(static) if (parallel(f))
-    for (int y = 0; y < f->height; y++) {
+    for (int y = (int)start; y < (int)end; y++) {
         Chroma near = chroma_row(&chroma, y / 2);
         Chroma far = chroma_row(&chroma, CLAMP(y / 2 + (y % 2 ? 1 : -1), 0, rows - 1));
-        const guint8 *luma = frame->plane[0] + (gssize)y * frame->stride[0];
-        yuv_row_to_rgb(f, &m, luma, &near, &far, rgb + (gsize)y * stride * 3);
+        const guint8 *luma = job->frame->plane[0] + (gssize)y * job->frame->stride[0];
+        yuv_row_to_rgb(f, &m, luma, &near, &far, job->rgb + (gsize)y * job->stride * 3);
     }
 }
 
@@ -234,34 +239,39 @@ static void rgb_rows_to_chroma(const YonosFrameFormat *f, const Matrix *m, const
     }
 }
 
-static void yuv_from_rgb(const YonosFrameFormat *f, const YonosFrame *frame, const float *rgb, int stride)
+/* Items are pairs of rows. */
+static void yuv_from_rgb(gconstpointer data, gsize start, gsize end)
 {
+    const Job *job = data;
+    const YonosFrameFormat *f = job->format;
     const Matrix m = make_matrix(f);
-    const Chroma chroma = locate_chroma(f, frame);
-#pragma omp parallel for schedule(static) if (parallel(f))
-    for (int y = 0; y < f->height; y += 2) {
+    const Chroma chroma = locate_chroma(f, job->frame);
+    for (int y = 2 * (int)start; y < 2 * (int)end; y += 2) {
         int below = MIN(y + 1, f->height - 1);
-        const float *row0 = rgb + (gsize)y * stride * 3, *row1 = rgb + (gsize)below * stride * 3;
+        const float *row0 = job->rgb + (gsize)y * job->stride * 3, *row1 = job->rgb + (gsize)below * job->stride * 3;
         Chroma dst = chroma_row(&chroma, y / 2);
-        rgb_row_to_luma(&m, row0, f->width, frame->plane[0] + (gssize)y * frame->stride[0]);
+        rgb_row_to_luma(&m, row0, f->width, job->frame->plane[0] + (gssize)y * job->frame->stride[0]);
         if (below != y)
-            rgb_row_to_luma(&m, row1, f->width, frame->plane[0] + (gssize)below * frame->stride[0]);
+            rgb_row_to_luma(&m, row1, f->width, job->frame->plane[0] + (gssize)below * job->frame->stride[0]);
         rgb_rows_to_chroma(f, &m, row0, row1, &dst);
     }
 }
 
-void yonos_frame_to_rgb(const YonosFrameFormat *format, const YonosFrame *frame, float *rgb, int stride_pixels)
+void yonos_frame_to_rgb(const YonosFrameFormat *f, const YonosFrame *frame, float *rgb, int stride_pixels)
 {
-    if (format->layout == YONOS_FRAME_PACKED)
-        packed_to_rgb(format, frame, rgb, stride_pixels);
-    else
-        yuv_to_rgb(format, frame, rgb, stride_pixels);
+    const Job job = {f, frame, rgb, stride_pixels};
+    gsize rows = (gsize)f->height;
+
+    yonos_cpu_share(rows * f->width * 3, rows, f->layout == YONOS_FRAME_PACKED ? packed_to_rgb : yuv_to_rgb, &job);
 }
 
-void yonos_frame_from_rgb(const YonosFrameFormat *format, const YonosFrame *frame, const float *rgb, int stride_pixels)
+void yonos_frame_from_rgb(const YonosFrameFormat *f, const YonosFrame *frame, const float *rgb, int stride_pixels)
 {
-    if (format->layout == YONOS_FRAME_PACKED)
-        packed_from_rgb(format, frame, rgb, stride_pixels);
+    const Job job = {f, frame, (float *)rgb, stride_pixels};
+    gsize rows = (gsize)f->height;
+
+    if (f->layout == YONOS_FRAME_PACKED)
+        yonos_cpu_share(rows * f->width * 3, rows, packed_from_rgb, &job);
     else
-        yuv_from_rgb(format, frame, rgb, stride_pixels);
+        yonos_cpu_share(rows * f->width * 3, (rows + 1) / 2, yuv_from_rgb, &job);
 }

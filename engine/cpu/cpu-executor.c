@@ -66,9 +66,15 @@ static gboolean cpu_read(YonosExecutor *ex, YonosBufferId buffer, gsize offset, 
 
 static gboolean step_run(const Step *step, guint64 weights_version)
 {
-    if (step->fast)
-        return step->override->run(step->state, &step->call, weights_version);
-    step->op->reference(&step->call);
+    const YonosCall *call = &step->call;
+
+    if (!step->fast)
+        step->op->reference(call);
+    else if (step->override->rows)
+        yonos_cpu_share(yonos_shape_elements(call->out_shape), (gsize)call->out_shape.n * call->out_shape.h,
+                        step->override->rows, call);
+    else
+        return step->override->run(step->state, call, weights_version);
     return TRUE;
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
+#include "cpu/parallel.h"
 #include "graph/op.h"
 
 /* A faster implementation of an op for one node with fixed shapes, equal to the reference within rounding. Its results
@@ -12,13 +13,12 @@ typedef struct {
     /* `weights_version` changes whenever a parameter buffer was written, so that packed weights can be kept. */
     gboolean (*run)(gpointer state, const YonosCall *call, guint64 weights_version);
     void (*free)(gpointer state); /* NULL: nothing to free */
+    /* Instead of run: some of the n h rows of the output; `data` is the call. The executor shares them out. */
+    YonosCpuRange rows;
 } YonosCpuOverride;
 
 /* The override of an op, or NULL. */
 const YonosCpuOverride *yonos_cpu_override(int op);
-
-/* Work on fewer elements stays on one thread: waking another costs more. */
-#define YONOS_CPU_PARALLEL 32768
 
 /* The rows, by file. */
 extern const YonosCpuOverride yonos_onednn_conv, yonos_onednn_conv_data, yonos_onednn_conv_weights;

@@ -3,13 +3,8 @@
 
 #include <string.h>
 
-/* Copies, row by row of the output. Constant sizes let the compiler unroll the small loops: `static inline` functions
- * are called with the channels and factors of the networks here. */
-
-static gboolean parallel(const YonosCall *c)
-{
-    return yonos_shape_elements(c->out_shape) >= YONOS_CPU_PARALLEL;
-}
+/* Copies. The rows of shuffles are inlined with the channels and factors of the networks here, so that the compiler can
+ * unroll the small loops. */
 
 /* Copies `count` channels of each pixel. */
 static void copy_channels(float *to, int to_channels, const float *from, int from_channels, int count, int pixels)
@@ -19,42 +14,36 @@ static void copy_channels(float *to, int to_channels, const float *from, int fro
             to[(gsize)p * to_channels + k] = from[(gsize)p * from_channels + k];
 }
 
-static gboolean concat_run(G_GNUC_UNUSED gpointer state, const YonosCall *c, G_GNUC_UNUSED guint64 weights_version)
+static void concat_rows(gconstpointer data, gsize start, gsize end)
 {
+    const YonosCall *c = data;
     int a = c->in_shape[0].c, b = c->in_shape[1].c, w = c->out_shape.w;
-    gsize rows = (gsize)c->out_shape.n * c->out_shape.h;
 
-#pragma omp parallel for schedule(static) if (parallel(c))
-    for (gsize row = 0; row < rows; row++) {
+    for (gsize row = start; row < end; row++) {
         float *out = c->out + row * w * (a + b);
         copy_channels(out, a + b, c->in[0] + row * w * a, a, a, w);
         copy_channels(out + a, a + b, c->in[1] + row * w * b, b, b, w);
     }
-    return TRUE;
 }
 
-static gboolean slice_run(G_GNUC_UNUSED gpointer state, const YonosCall *c, G_GNUC_UNUSED guint64 weights_version)
+static void slice_rows(gconstpointer data, gsize start, gsize end)
 {
+    const YonosCall *c = data;
     int in = c->in_shape[0].c, out = c->out_shape.c, w = c->out_shape.w;
-    gsize rows = (gsize)c->out_shape.n * c->out_shape.h;
 
-#pragma omp parallel for schedule(static) if (parallel(c))
-    for (gsize row = 0; row < rows; row++)
+    for (gsize row = start; row < end; row++)
         copy_channels(c->out + row * w * out, out, c->in[0] + row * w * in + c->node->i[0], in, out, w);
-    return TRUE;
 }
 
-static gboolean embed_run(G_GNUC_UNUSED gpointer state, const YonosCall *c, G_GNUC_UNUSED guint64 weights_version)
+static void embed_rows(gconstpointer data, gsize start, gsize end)
 {
+    const YonosCall *c = data;
     int in = c->in_shape[0].c, out = c->out_shape.c, w = c->out_shape.w;
-    gsize rows = (gsize)c->out_shape.n * c->out_shape.h;
 
-#pragma omp parallel for schedule(static) if (parallel(c))
-    for (gsize row = 0; row < rows; row++) {
+    for (gsize row = start; row < end; row++) {
         memset(c->out + row * w * out, 0, (gsize)w * out * sizeof(float));
         copy_channels(c->out + row * w * out + c->node->i[0], out, c->in[0] + row * w * in, in, in, w);
     }
-    return TRUE;
 }
 
 /* One row of pixels of the deep map, r rows of the wide one that are `stride` elements apart; see ops/layout.c. */
@@ -78,13 +67,13 @@ static inline void unshuffle_row(float *restrict deep, const float *restrict wid
                     deep[(c * r + dy) * r + dx] = wide[dy * stride + dx * channels + c];
 }
 
-static gboolean shuffle_run(G_GNUC_UNUSED gpointer state, const YonosCall *c, G_GNUC_UNUSED guint64 weights_version)
+static void shuffle_range(gconstpointer data, gsize start, gsize end)
 {
+    const YonosCall *c = data;
     int w = c->in_shape[0].w, channels = c->out_shape.c, r = c->node->i[0];
-    gsize rows = (gsize)c->in_shape[0].n * c->in_shape[0].h, stride = (gsize)w * r * channels;
+    gsize stride = (gsize)w * r * channels;
 
-#pragma omp parallel for schedule(static) if (parallel(c))
-    for (gsize row = 0; row < rows; row++) {
+    for (gsize row = start; row < end; row++) {
         const float *in = c->in[0] + row * r * stride;
         float *out = c->out + row * r * stride;
         if (r == 4 && channels == 3)
@@ -94,16 +83,15 @@ static gboolean shuffle_run(G_GNUC_UNUSED gpointer state, const YonosCall *c, G_
         else
             shuffle_row(out, stride, in, w, channels, r);
     }
-    return TRUE;
 }
 
-static gboolean unshuffle_run(G_GNUC_UNUSED gpointer state, const YonosCall *c, G_GNUC_UNUSED guint64 weights_version)
+static void unshuffle_rows(gconstpointer data, gsize start, gsize end)
 {
+    const YonosCall *c = data;
     int w = c->out_shape.w, channels = c->in_shape[0].c, r = c->node->i[0];
-    gsize rows = (gsize)c->out_shape.n * c->out_shape.h, stride = (gsize)w * r * channels;
+    gsize stride = (gsize)w * r * channels;
 
-#pragma omp parallel for schedule(static) if (parallel(c))
-    for (gsize row = 0; row < rows; row++) {
+    for (gsize row = start; row < end; row++) {
         const float *in = c->in[0] + row * r * stride;
         float *out = c->out + row * r * stride;
         if (r == 4 && channels == 3)
@@ -115,28 +103,33 @@ static gboolean unshuffle_run(G_GNUC_UNUSED gpointer state, const YonosCall *c, 
         else
             unshuffle_row(out, in, stride, w, channels, r);
     }
-    return TRUE;
 }
 
-static gboolean extent_run(G_GNUC_UNUSED gpointer state, const YonosCall *c, G_GNUC_UNUSED guint64 weights_version)
+static void extent_rows(gconstpointer data, gsize start, gsize end)
 {
+    const YonosCall *c = data;
     YonosShape s = c->in_shape[0], o = c->out_shape;
-    gsize rows = (gsize)o.n * o.h, kept = (gsize)MIN(s.w, o.w) * s.c, width = (gsize)o.w * o.c;
+    gsize kept = (gsize)MIN(s.w, o.w) * s.c, width = (gsize)o.w * o.c;
 
-#pragma omp parallel for schedule(static) if (parallel(c))
-    for (gsize row = 0; row < rows; row++) {
+    for (gsize row = start; row < end; row++) {
         gsize n = row / o.h, y = MIN(row % o.h, (gsize)s.h - 1);
         float *out = c->out + row * width;
         memcpy(out, c->in[0] + (n * s.h + y) * s.w * s.c, kept * sizeof(float));
         for (gsize k = kept; k < width; k++)
             out[k] = out[k - s.c];
     }
+}
+
+/* Its items are rows of the input: several of the output each. */
+static gboolean shuffle_run(G_GNUC_UNUSED gpointer state, const YonosCall *c, G_GNUC_UNUSED guint64 weights_version)
+{
+    yonos_cpu_share(yonos_shape_elements(c->out_shape), (gsize)c->in_shape[0].n * c->in_shape[0].h, shuffle_range, c);
     return TRUE;
 }
 
-const YonosCpuOverride yonos_cpu_concat = {NULL, concat_run, NULL};
-const YonosCpuOverride yonos_cpu_slice = {NULL, slice_run, NULL};
-const YonosCpuOverride yonos_cpu_embed = {NULL, embed_run, NULL};
-const YonosCpuOverride yonos_cpu_shuffle = {NULL, shuffle_run, NULL};
-const YonosCpuOverride yonos_cpu_unshuffle = {NULL, unshuffle_run, NULL};
-const YonosCpuOverride yonos_cpu_extent = {NULL, extent_run, NULL};
+const YonosCpuOverride yonos_cpu_concat = {.rows = concat_rows};
+const YonosCpuOverride yonos_cpu_slice = {.rows = slice_rows};
+const YonosCpuOverride yonos_cpu_embed = {.rows = embed_rows};
+const YonosCpuOverride yonos_cpu_shuffle = {.run = shuffle_run};
+const YonosCpuOverride yonos_cpu_unshuffle = {.rows = unshuffle_rows};
+const YonosCpuOverride yonos_cpu_extent = {.rows = extent_rows};

@@ -252,6 +252,6 @@ static gboolean run_weights(gpointer state, const YonosCall *call, G_GNUC_UNUSED
     return TRUE;
 }
 
-const YonosCpuOverride yonos_onednn_conv = {prepare_forward, run_forward, conv_free};
-const YonosCpuOverride yonos_onednn_conv_data = {prepare_data, run_data, conv_free};
-const YonosCpuOverride yonos_onednn_conv_weights = {prepare_weights, run_weights, conv_free};
+const YonosCpuOverride yonos_onednn_conv = {prepare_forward, run_forward, conv_free, NULL};
+const YonosCpuOverride yonos_onednn_conv_data = {prepare_data, run_data, conv_free, NULL};
+const YonosCpuOverride yonos_onednn_conv_weights = {prepare_weights, run_weights, conv_free, NULL};

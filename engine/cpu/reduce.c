@@ -8,53 +8,62 @@
  * run gives the same bits on any number of threads. */
 #define PARTS 32
 
-static gsize part_start(gsize n, int part)
+static gsize part_start(gsize n, gsize part)
 {
     return n / PARTS * part + n % PARTS * part / PARTS;
 }
 
-static double add_up(const double *part)
+typedef struct {
+    const float *a, *b;
+    gsize n;
+    double part[PARTS];
+} Difference;
+
+static void absolute_range(gconstpointer data, gsize start, gsize end)
 {
+    Difference *d = (Difference *)data;
+
+    for (gsize i = start; i < end; i++) {
+        gsize last = part_start(d->n, i + 1);
+        double sum = 0;
+#pragma omp simd reduction(+ : sum)
+        for (gsize k = part_start(d->n, i); k < last; k++)
+            sum += fabsf(d->a[k] - d->b[k]);
+        d->part[i] = sum;
+    }
+}
+
+static void square_range(gconstpointer data, gsize start, gsize end)
+{
+    Difference *d = (Difference *)data;
+
+    for (gsize i = start; i < end; i++) {
+        gsize last = part_start(d->n, i + 1);
+        double sum = 0;
+#pragma omp simd reduction(+ : sum)
+        for (gsize k = part_start(d->n, i); k < last; k++)
+            sum += ((double)d->a[k] - d->b[k]) * ((double)d->a[k] - d->b[k]);
+        d->part[i] = sum;
+    }
+}
+
+static double sum_of(YonosCpuRange body, const float *a, const float *b, gsize n)
+{
+    Difference d = {.a = a, .b = b, .n = n};
     double sum = 0;
 
+    yonos_cpu_share(n, PARTS, body, &d);
     for (int i = 0; i < PARTS; i++)
-        sum += part[i];
+        sum += d.part[i];
     return sum;
 }
 
 static gboolean l1_run(G_GNUC_UNUSED gpointer state, const YonosCall *c, G_GNUC_UNUSED guint64 weights_version)
 {
     gsize n = yonos_shape_elements(c->in_shape[0]);
-    double part[PARTS];
 
-#pragma omp parallel for schedule(static) if (n >= YONOS_CPU_PARALLEL)
-    for (int i = 0; i < PARTS; i++) {
-        const float *a = c->in[0], *b = c->in[1];
-        gsize end = part_start(n, i + 1);
-        double sum = 0;
-#pragma omp simd reduction(+ : sum)
-        for (gsize k = part_start(n, i); k < end; k++)
-            sum += fabsf(a[k] - b[k]);
-        part[i] = sum;
-    }
-    c->out[0] = (float)(add_up(part) / n);
+    c->out[0] = (float)(sum_of(absolute_range, c->in[0], c->in[1], n) / n);
     return TRUE;
-}
-
-static double picture_square(const float *a, const float *b, gsize n)
-{
-    double part[PARTS];
-
-#pragma omp parallel for schedule(static) if (n >= YONOS_CPU_PARALLEL)
-    for (int i = 0; i < PARTS; i++) {
-        gsize end = part_start(n, i + 1);
-        double sum = 0;
-#pragma omp simd reduction(+ : sum)
-        for (gsize k = part_start(n, i); k < end; k++)
-            sum += ((double)a[k] - b[k]) * ((double)a[k] - b[k]);
-        part[i] = sum;
-    }
-    return add_up(part);
 }
 
 static gboolean mse_run(G_GNUC_UNUSED gpointer state, const YonosCall *c, G_GNUC_UNUSED guint64 weights_version)
@@ -64,39 +73,38 @@ static gboolean mse_run(G_GNUC_UNUSED gpointer state, const YonosCall *c, G_GNUC
     double sum = 0;
 
     for (int i = 0; i < pictures; i++)
-        sum += c->in[2][i] * picture_square(c->in[0] + i * picture, c->in[1] + i * picture, picture);
+        sum += c->in[2][i] * sum_of(square_range, c->in[0] + i * picture, c->in[1] + i * picture, picture);
     c->out[0] = (float)(sum / n);
     return TRUE;
 }
 
-static gboolean l1_grad_run(G_GNUC_UNUSED gpointer state, const YonosCall *c, G_GNUC_UNUSED guint64 weights_version)
+static void l1_grad_rows(gconstpointer data, gsize start, gsize end)
 {
-    gsize n = yonos_shape_elements(c->out_shape);
+    const YonosCall *c = data;
     const float *a = c->in[1], *b = c->in[2];
-    float *out = c->out, scale = c->in[0][0] * c->node->f[0] / n;
+    gsize row = (gsize)c->out_shape.w * c->out_shape.c;
+    float *out = c->out, scale = c->in[0][0] * c->node->f[0] / yonos_shape_elements(c->out_shape);
 
-#pragma omp parallel for simd schedule(static) if (n >= YONOS_CPU_PARALLEL)
-    for (gsize k = 0; k < n; k++) {
+#pragma omp simd
+    for (gsize k = start * row; k < end * row; k++) {
         float d = a[k] - b[k];
         out[k] = d > 0 ? scale : d < 0 ? -scale : 0;
     }
-    return TRUE;
 }
 
-static gboolean mse_grad_run(G_GNUC_UNUSED gpointer state, const YonosCall *c, G_GNUC_UNUSED guint64 weights_version)
+static void mse_grad_rows(gconstpointer data, gsize start, gsize end)
 {
-    gsize n = yonos_shape_elements(c->out_shape), picture = n / c->out_shape.n;
+    const YonosCall *c = data;
+    const float *a = c->in[1], *b = c->in[2];
+    gsize row = (gsize)c->out_shape.w * c->out_shape.c;
+    float *out = c->out, scale = 2 * c->in[0][0] * c->node->f[0] / yonos_shape_elements(c->out_shape);
 
-#pragma omp parallel for schedule(static) if (n >= YONOS_CPU_PARALLEL)
-    for (int i = 0; i < c->out_shape.n; i++) {
-        float scale = 2 * c->in[0][0] * c->node->f[0] / n * c->in[3][i];
-        const float *a = c->in[1] + i * picture, *b = c->in[2] + i * picture;
-        float *out = c->out + i * picture;
+    for (gsize y = start; y < end; y++) {
+        float weighted = scale * c->in[3][y / c->out_shape.h];
 #pragma omp simd
-        for (gsize k = 0; k < picture; k++)
-            out[k] = scale * (a[k] - b[k]);
+        for (gsize k = y * row; k < (y + 1) * row; k++)
+            out[k] = weighted * (a[k] - b[k]);
     }
-    return TRUE;
 }
 
 /* The state of sum-pixels: PARTS rows of sums. */
@@ -130,39 +138,46 @@ static void sum_few(const float *x, int pixels, int channels, double *sum)
     }
 }
 
-static void sum_some(const float *x, gsize pixels, int channels, double *sum)
+typedef struct {
+    const float *x;
+    gsize pixels;
+    int channels;
+    double *parts;
+} Sums;
+
+static void sum_range(gconstpointer data, gsize start, gsize end)
 {
-    memset(sum, 0, channels * sizeof(double));
-    for (gsize p = 0; p < pixels; p += FEW)
-        sum_few(x + p * channels, (int)MIN(FEW, pixels - p), channels, sum);
+    const Sums *s = data;
+
+    for (gsize i = start; i < end; i++) {
+        gsize last = part_start(s->pixels, i + 1);
+        double *sum = s->parts + i * s->channels;
+        memset(sum, 0, s->channels * sizeof(double));
+        for (gsize p = part_start(s->pixels, i); p < last; p += FEW)
+            sum_few(s->x + p * s->channels, (int)MIN(FEW, last - p), s->channels, sum);
+    }
 }
 
 static gboolean sum_pixels_run(gpointer state, const YonosCall *c, G_GNUC_UNUSED guint64 weights_version)
 {
     YonosShape s = c->in_shape[0];
-    gsize pixels = (gsize)s.h * s.w * (c->node->i[0] ? 1 : s.n);
-    double *parts = state;
+    Sums sums = {c->in[0], (gsize)s.h * s.w * (c->node->i[0] ? 1 : s.n), s.c, state};
 
-    for (int n = 0; n < c->out_shape.n; n++) {
-        const float *x = c->in[0] + n * pixels * s.c;
+    for (int n = 0; n < c->out_shape.n; n++, sums.x += sums.pixels * s.c) {
         float *out = c->out + (gsize)n * s.c;
-#pragma omp parallel for schedule(static) if (pixels * s.c >= YONOS_CPU_PARALLEL)
-        for (int i = 0; i < PARTS; i++) {
-            gsize start = part_start(pixels, i);
-            sum_some(x + start * s.c, part_start(pixels, i + 1) - start, s.c, parts + (gsize)i * s.c);
-        }
+        yonos_cpu_share(sums.pixels * s.c, PARTS, sum_range, &sums);
         for (int k = 0; k < s.c; k++) {
             double sum = 0;
-            for (int i = 0; i < PARTS; i++)
-                sum += parts[(gsize)i * s.c + k];
+            for (gsize i = 0; i < PARTS; i++)
+                sum += sums.parts[i * s.c + k];
             out[k] = (float)sum + (c->node->i[1] ? 0 : out[k]);
         }
     }
     return TRUE;
 }
 
-const YonosCpuOverride yonos_cpu_l1 = {NULL, l1_run, NULL};
-const YonosCpuOverride yonos_cpu_l1_grad = {NULL, l1_grad_run, NULL};
-const YonosCpuOverride yonos_cpu_mse = {NULL, mse_run, NULL};
-const YonosCpuOverride yonos_cpu_mse_grad = {NULL, mse_grad_run, NULL};
-const YonosCpuOverride yonos_cpu_sum_pixels = {sum_pixels_prepare, sum_pixels_run, g_free};
+const YonosCpuOverride yonos_cpu_l1 = {.run = l1_run};
+const YonosCpuOverride yonos_cpu_l1_grad = {.rows = l1_grad_rows};
+const YonosCpuOverride yonos_cpu_mse = {.run = mse_run};
+const YonosCpuOverride yonos_cpu_mse_grad = {.rows = mse_grad_rows};
+const YonosCpuOverride yonos_cpu_sum_pixels = {sum_pixels_prepare, sum_pixels_run, g_free, NULL};

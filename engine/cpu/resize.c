@@ -109,14 +109,19 @@ static void mix_pixels(const Windows *w, const float *line, int width, float *ou
     mix_columns(w, line, width - 1, width, 3, out);
 }
 
-static gboolean resize_run(gpointer state, const YonosCall *c, G_GNUC_UNUSED guint64 weights_version)
+typedef struct {
+    const Resize *r;
+    const YonosCall *call;
+} Job;
+
+static void bands_range(gconstpointer data, gsize start, gsize end)
 {
-    const Resize *r = state;
+    const Resize *r = ((const Job *)data)->r;
+    const YonosCall *c = ((const Job *)data)->call;
     YonosShape s = c->in_shape[0], o = c->out_shape;
     gsize rows = (gsize)o.n * o.h;
 
-#pragma omp parallel for schedule(static) if (yonos_shape_elements(o) >= YONOS_CPU_PARALLEL)
-    for (int band = 0; band < BANDS; band++) {
+    for (gsize band = start; band < end; band++) {
         float *line = r->lines + band * r->line_size;
         for (gsize row = rows * band / BANDS; row < rows * (band + 1) / BANDS; row++) {
             float *out = c->out + row * o.w * o.c;
@@ -127,7 +132,12 @@ static gboolean resize_run(gpointer state, const YonosCall *c, G_GNUC_UNUSED gui
                 mix_columns(&r->columns, line, 0, o.w, o.c, out);
         }
     }
+}
+
+static gboolean resize_run(gpointer state, const YonosCall *c, G_GNUC_UNUSED guint64 weights_version)
+{
+    yonos_cpu_share(yonos_shape_elements(c->out_shape), BANDS, bands_range, &(Job){state, c});
     return TRUE;
 }
 
-const YonosCpuOverride yonos_cpu_resize = {resize_prepare, resize_run, resize_free};
+const YonosCpuOverride yonos_cpu_resize = {resize_prepare, resize_run, resize_free, NULL};
