@@ -100,8 +100,8 @@ static void packed_from_rgb(gconstpointer data, gsize start, gsize end)
     }
 }
 
-/* Chroma columns start - 1 to start + columns of a plane of `width`, the edge repeated, between two chroma rows: 3 parts
- * of the near one and 1 part of the far one. */
+/* Chroma columns start - 1 to start + columns of a plane of `width`, the edge repeated, between two chroma rows: 3
+ * parts of the near one and 1 part of the far one. */
 VECTORISED static void mix_rows(const guint8 *near, const guint8 *far, int step, int start, int columns, int width,
                                 float scale, float *restrict out)
 {
@@ -118,8 +118,8 @@ VECTORISED static void mix_rows(const guint8 *near, const guint8 *far, int step,
         out[end - first + 1] = out[end - first];
 }
 
-/* The chroma of 2 x columns luma columns. A sample has the weight `even` in its even and `odd` in its odd luma column; its
- * left and its right neighbour have the rest. */
+/* The chroma of 2 x columns luma columns. A sample has the weight `even` in its even and `odd` in its odd luma column;
+ * its left and its right neighbour have the rest. */
 VECTORISED static void widen(const float *restrict chroma, int columns, float even, float odd, float *restrict out)
 {
     for (int k = 0; k < columns; k++) {
@@ -129,7 +129,7 @@ VECTORISED static void widen(const float *restrict chroma, int columns, float ev
 }
 
 VECTORISED static void put_pixels(const Matrix *m, const guint8 *restrict luma, const float *restrict cb,
-                       const float *restrict cr, int width, float *restrict dst)
+                                  const float *restrict cr, int width, float *restrict dst)
 {
     const float y_scale = 1 / m->y_range, y_base = -m->y_offset / m->y_range;
     const float r_cr = m->r_cr, g_cb = m->g_cb, g_cr = m->g_cr, b_cb = m->b_cb;
@@ -191,7 +191,7 @@ VECTORISED static void rgb_row_to_luma(const Matrix *m, const float *restrict sr
 
 /* The chroma of columns, in codes around 0, averaged over two rows. */
 VECTORISED static void column_chroma(const Matrix *m, const float *restrict p, const float *restrict q, int width,
-                          float *restrict cb, float *restrict cr)
+                                     float *restrict cb, float *restrict cr)
 {
     const float half = 0.5f * m->c_range, to_cb = half / m->b_cb, to_cr = half / m->r_cr;
     const float kr = m->kr, kg = m->kg, kb = m->kb;

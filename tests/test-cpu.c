@@ -38,7 +38,10 @@ static void add_copies(YonosGraph *g, YonosTensorId x, YonosTensorId deep)
     kept(g, "narrower and higher", YONOS_OP_EXTENT, 1, &x, s.h + 2, s.w - 3, 0);
     kept(g, "unshuffle 4", YONOS_OP_UNSHUFFLE, 1, &even, 4, 0, 0);
     kept(g, "unshuffle 2", YONOS_OP_UNSHUFFLE, 1, &even, 2, 0, 0);
-    even = kept(g, "deep and even", YONOS_OP_EXTENT, 1, &deep, 36, 40, 0);
+    kept(g, "nearest", YONOS_OP_NEAREST, 1, &x, 3, 0, 0);
+    even = kept(g, "deep and even", YONOS_OP_EXTENT, 1, &deep, 66, 60, 0);
+    kept(g, "sums of blocks", YONOS_OP_SUM_BLOCKS, 1,
+         (YonosTensorId[]){kept(g, "thrice", YONOS_OP_NEAREST, 1, &deep, 3, 0, 0)}, 3, 0, 0);
     kept(g, "deep unshuffle", YONOS_OP_UNSHUFFLE, 1, &even, 2, 0, 0);
     kept(g, "twice", YONOS_OP_RESIZE, 1, &x, s.h * 2, s.w * 2, 0);
     kept(g, "four times", YONOS_OP_RESIZE, 1, &x, s.h * 4, s.w * 4, 0);
@@ -74,16 +77,16 @@ static void add_arithmetic(YonosGraph *g, YonosTensorId x, YonosTensorId y)
 static YonosGraph *build_copies(void)
 {
     YonosGraph *g = yonos_graph_new();
-    YonosTensorId x = yonos_graph_input(g, "x", YONOS_F32, (YonosShape){3, 61, 83, 3});
+    YonosTensorId x = yonos_graph_input(g, "x", YONOS_F32, (YonosShape){2, 211, 213, 3});
 
-    add_copies(g, x, yonos_graph_input(g, "deep", YONOS_F32, (YonosShape){2, 37, 41, 48}));
+    add_copies(g, x, yonos_graph_input(g, "deep", YONOS_F32, (YonosShape){2, 67, 61, 48}));
     return g;
 }
 
 static YonosGraph *build_arithmetic(void)
 {
     YonosGraph *g = yonos_graph_new();
-    YonosShape shape = {3, 29, 37, 33};
+    YonosShape shape = {3, 59, 61, 33};
 
     add_arithmetic(g, yonos_graph_input(g, "x", YONOS_F32, shape), yonos_graph_input(g, "y", YONOS_F32, shape));
     return g;

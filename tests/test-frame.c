@@ -294,7 +294,7 @@ static void check_from_rgb(const Plain *p, const float *rgb, int stride)
 /* Widths around the blocks of the fast versions, and frames that threads share. */
 static void test_bits(void)
 {
-    static const int wide[][2] = {{1, 3}, {2, 2}, {127, 3}, {128, 2}, {129, 5}, {255, 4}, {256, 3}, {259, 131}};
+    static const int wide[][2] = {{1, 3}, {2, 2}, {127, 3}, {128, 2}, {129, 5}, {255, 4}, {256, 3}, {515, 259}};
     GRand *rand = new_rand();
     for (guint s = 0; s < G_N_ELEMENTS(wide); s++)
         for (int kind = 0; kind < 16; kind++) {

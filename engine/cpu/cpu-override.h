@@ -24,6 +24,7 @@ const YonosCpuOverride *yonos_cpu_override(int op);
 extern const YonosCpuOverride yonos_onednn_conv, yonos_onednn_conv_data, yonos_onednn_conv_weights;
 extern const YonosCpuOverride yonos_cpu_act, yonos_cpu_act_grad, yonos_cpu_add;
 extern const YonosCpuOverride yonos_cpu_concat, yonos_cpu_slice, yonos_cpu_embed;
-extern const YonosCpuOverride yonos_cpu_shuffle, yonos_cpu_unshuffle, yonos_cpu_extent;
+extern const YonosCpuOverride yonos_cpu_shuffle, yonos_cpu_unshuffle, yonos_cpu_nearest, yonos_cpu_sum_blocks,
+    yonos_cpu_extent;
 extern const YonosCpuOverride yonos_cpu_l1, yonos_cpu_l1_grad, yonos_cpu_mse, yonos_cpu_mse_grad, yonos_cpu_sum_pixels;
 extern const YonosCpuOverride yonos_cpu_resize;

@@ -127,9 +127,41 @@ static gboolean shuffle_run(G_GNUC_UNUSED gpointer state, const YonosCall *c, G_
     return TRUE;
 }
 
+static void nearest_rows(gconstpointer data, gsize start, gsize end)
+{
+    const YonosCall *c = data;
+    YonosShape s = c->in_shape[0], o = c->out_shape;
+    int r = c->node->i[0];
+
+    for (gsize row = start; row < end; row++) {
+        const float *in = c->in[0] + row / r * s.w * s.c;
+        float *out = c->out + row * o.w * o.c;
+        for (int x = 0; x < o.w; x++)
+            memcpy(out + (gsize)x * o.c, in + (gsize)(x / r) * s.c, s.c * sizeof(float));
+    }
+}
+
+static void sum_blocks_rows(gconstpointer data, gsize start, gsize end)
+{
+    const YonosCall *c = data;
+    YonosShape s = c->in_shape[0], o = c->out_shape;
+    int r = c->node->i[0];
+
+    memset(c->out + start * o.w * o.c, 0, (end - start) * o.w * o.c * sizeof(float));
+    for (gsize row = start * r; row < end * r; row++)
+        for (int x = 0; x < s.w; x++) {
+            const float *restrict in = c->in[0] + (row * s.w + x) * s.c;
+            float *restrict out = c->out + (row / r * o.w + x / r) * o.c;
+            for (int k = 0; k < s.c; k++)
+                out[k] += in[k];
+        }
+}
+
 const YonosCpuOverride yonos_cpu_concat = {.rows = concat_rows};
 const YonosCpuOverride yonos_cpu_slice = {.rows = slice_rows};
 const YonosCpuOverride yonos_cpu_embed = {.rows = embed_rows};
 const YonosCpuOverride yonos_cpu_shuffle = {.run = shuffle_run};
 const YonosCpuOverride yonos_cpu_unshuffle = {.rows = unshuffle_rows};
+const YonosCpuOverride yonos_cpu_nearest = {.rows = nearest_rows};
+const YonosCpuOverride yonos_cpu_sum_blocks = {.rows = sum_blocks_rows};
 const YonosCpuOverride yonos_cpu_extent = {.rows = extent_rows};

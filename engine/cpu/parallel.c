@@ -3,7 +3,9 @@
 
 #include <omp.h>
 
-#define ENOUGH 32768 /* elements; some microseconds of work */
+/* Elements: about 0.1 ms of work. Less is not worth waking threads for, least of all on a busy machine, where the last
+ * of them may wait milliseconds for its turn. */
+#define ENOUGH (1 << 18)
 
 void yonos_cpu_share(gsize elements, gsize n, YonosCpuRange body, gconstpointer data)
 {

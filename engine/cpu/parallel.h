@@ -6,6 +6,7 @@
 /* Items start to end - 1 of what `data` describes. */
 typedef void (*YonosCpuRange)(gconstpointer data, gsize start, gsize end);
 
-/* Calls `body` for ranges that cover items 0 to n - 1, at the same time on OpenMP's threads (which are oneDNN's as well)
- * where the items hold enough elements to be worth waking them; else here. Takes no memory after the first call. */
+/* Calls `body` for ranges that cover items 0 to n - 1, at the same time on OpenMP's threads (which are oneDNN's as
+ * well) where the items hold enough elements to be worth waking them; else here. Takes no memory after the first call.
+ */
 void yonos_cpu_share(gsize elements, gsize n, YonosCpuRange body, gconstpointer data);

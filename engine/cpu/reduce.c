@@ -110,7 +110,7 @@ static void mse_grad_rows(gconstpointer data, gsize start, gsize end)
 /* The state of sum-pixels: PARTS rows of sums. */
 static gpointer sum_pixels_prepare(const YonosGraph *graph, const YonosNode *node)
 {
-    return g_new(double, PARTS * (gsize)yonos_graph_shape(graph, node->in[0]).c);
+    return g_new(double, PARTS *(gsize)yonos_graph_shape(graph, node->in[0]).c);
 }
 
 /* Adds the pixels in floats a few at a time, which is exact enough, and those sums in doubles. */

@@ -23,7 +23,7 @@ typedef struct {
 static void windows_make(Windows *w, int in, int out)
 {
     int all = yonos_bicubic_taps(in, out);
-    double *weights = g_new(double, (gsize)out * all);
+    double *weights = g_new(double, (gsize)out *all);
 
     w->first = g_new(int, out);
     w->taps = 1;

@@ -82,9 +82,9 @@ static void bench_conversion(const char *name, YonosFrameLayout layout, int widt
     float *rgb = g_new0(float, pixels * 3);
     int half = (width + 1) / 2;
     guint8 *chroma = bytes + pixels;
-    YonosFrame frame = {{bytes, chroma, chroma + (gsize)half * ((height + 1) / 2)},
-                        {layout == YONOS_FRAME_PACKED ? 4 * width : width,
-                         layout == YONOS_FRAME_NV12 ? 2 * half : half, half}};
+    YonosFrame frame = {
+        {bytes, chroma, chroma + (gsize)half * ((height + 1) / 2)},
+        {layout == YONOS_FRAME_PACKED ? 4 * width : width, layout == YONOS_FRAME_NV12 ? 2 * half : half, half}};
 
     for (int run = -WARM; run < RUNS; run++) {
         gint64 start = g_get_monotonic_time();
@@ -127,11 +127,12 @@ static void bench_training(void)
     YonosGraph *g = yonos_graph_new();
     int grid = CROP / 8;
     YonosTensorId x_h = yonos_graph_input(g, "x_h", YONOS_F32, (YonosShape){BATCH, CROP, CROP, 3});
-    YonosTensorId noise = yonos_graph_input(g, "noise", YONOS_F32, (YonosShape){BATCH, grid, grid, YONOS_COMPACT_LATENT});
+    YonosTensorId noise =
+        yonos_graph_input(g, "noise", YONOS_F32, (YonosShape){BATCH, grid, grid, YONOS_COMPACT_LATENT});
     YonosTensorId weights = yonos_graph_input(g, "weights", YONOS_F32, (YonosShape){BATCH, 1, 1, 1});
     YonosTensorId one = yonos_graph_input(g, "dloss", YONOS_F32, (YonosShape){1, 1, 1, 1});
-    YonosTensorId y = yonos_compact_upscale(g, yonos_compact_tier("fast"), yonos_resize(g, x_h, CROP / 2, CROP / 2),
-                                            noise, 2);
+    YonosTensorId y =
+        yonos_compact_upscale(g, yonos_compact_tier("fast"), yonos_resize(g, x_h, CROP / 2, CROP / 2), noise, 2);
     YonosTensorId latent = yonos_mse(g, yonos_compact_hr_encoder(g, x_h), noise, weights);
     GError *error = NULL;
 
