@@ -171,7 +171,9 @@ static gpointer prepare_forward(const YonosGraph *g, const YonosNode *node)
     Shapes s = {yonos_graph_shape(g, node->in[0]), yonos_graph_shape(g, node->in[1]), yonos_graph_shape(g, node->out),
                 node->n_inputs > 2 && node->in[2] >= 0, node->n_inputs > 3 && node->in[3] >= 0};
 
-    return node->i[2] == YONOS_ACT_TANH ? NULL : conv_prepare(node, FORWARD, &s);
+    if (node->i[2] != YONOS_ACT_NONE && node->i[2] != YONOS_ACT_LEAKY)
+        return NULL;
+    return conv_prepare(node, FORWARD, &s);
 }
 
 static gpointer prepare_data(const YonosGraph *g, const YonosNode *node)
