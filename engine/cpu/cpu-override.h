@@ -4,8 +4,8 @@
 #include "cpu/parallel.h"
 #include "graph/op.h"
 
-/* A faster implementation of an op for one node with fixed shapes, equal to the reference within rounding. Its results
- * do not depend on the number of threads. */
+/* A faster implementation of an op for one node with fixed shapes, equal to the reference within rounding. Results
+ * do not depend on the number of threads, but for oneDNN's. */
 typedef struct {
     /* Builds all that a run needs. Returns NULL where this node has no fast version: the reference runs. The function
      * itself may be NULL: a run needs nothing and takes every node. */
