@@ -2,9 +2,11 @@
 #include "cpu/cpu-override.h"
 
 static const YonosCpuOverride *const table[YONOS_OP_COUNT] = {
+#ifdef HAVE_ONEDNN
     [YONOS_OP_CONV] = &yonos_onednn_conv,
     [YONOS_OP_CONV_DATA] = &yonos_onednn_conv_data,
     [YONOS_OP_CONV_WEIGHTS] = &yonos_onednn_conv_weights,
+#endif
     [YONOS_OP_SUM_PIXELS] = &yonos_cpu_sum_pixels,
     [YONOS_OP_ACT] = &yonos_cpu_act,
     [YONOS_OP_ACT_GRAD] = &yonos_cpu_act_grad,
