@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The sample program upscale-file, given as the only argument, with a model of random weights: what comes out is N
+ * times as large and has the frames, times and audio of what went in. What cannot work ends with one sentence and no
+ * file. */
+#include "base/random.h"
+#include "models/compact.h"
+#include "models/model-file.h"
+
+#include <gio/gio.h>
+#include <glib/gstdio.h>
+#include <gst/gst.h>
+
+#define SEED 11
+#define FRAMES 13
+#define VIDEO "videotestsrc num-buffers=13 pattern=ball ! video/x-raw,width=70,height=34,framerate=30000/1001"
+#define AUDIO "audiotestsrc num-buffers=20 ! audio/x-raw,rate=44100 ! vorbisenc"
+
+typedef struct {
+    GArray *times; /* of frames, GstClockTime */
+    int width, height, audio;
+} Film;
+
+static const char *program;
+static char *folder;
+
+static char *in_folder(const char *name)
+{
+    return g_build_filename(folder, name, NULL);
+}
+
+static void write_model(int scale)
+{
+    char *text = g_strdup_printf("%d", scale), *name = g_strdup_printf("fast-x%d.safetensors", scale);
+    char *path = in_folder(name);
+    YonosGraph *g = yonos_graph_new();
+    int grid = yonos_compact_padded(16, scale) * scale / 8;
+    YonosTensorId x = yonos_graph_input(g, "frame", YONOS_F32, (YonosShape){1, 16, 16, 3});
+    YonosTensorId z = yonos_graph_input(g, "noise", YONOS_F32, (YonosShape){1, grid, grid, YONOS_COMPACT_LATENT});
+    GHashTable *meta = g_hash_table_new(g_str_hash, g_str_equal);
+    float *values;
+    gsize n;
+    GError *error = NULL;
+
+    yonos_compact_upscale(g, yonos_compact_tier("fast"), x, z, scale);
+    g_hash_table_insert(meta, "format", YONOS_MODEL_FORMAT);
+    g_hash_table_insert(meta, "architecture", "compact");
+    g_hash_table_insert(meta, "tier", "fast");
+    g_hash_table_insert(meta, "scale", text);
+    n = g_array_index(g->buffers, YonosBuffer, g->param_buffer).size;
+    values = g_new(float, n);
+    for (gsize k = 0; k < n; k++)
+        values[k] = 0.02f * yonos_random_normal(SEED, k);
+    yonos_model_file_write(path, g, values, YONOS_ST_F16, NULL, meta, &error);
+    g_assert_no_error(error);
+    g_hash_table_unref(meta);
+    yonos_graph_free(g);
+    g_free(values);
+    g_free(path);
+    g_free(name);
+    g_free(text);
+}
+
+/* Runs a pipeline to its end. */
+static void play(GstElement *pipeline)
+{
+    GstBus *bus = gst_element_get_bus(pipeline);
+    GstMessage *message;
+    GError *error = NULL;
+
+    gst_element_set_state(pipeline, GST_STATE_PLAYING);
+    message = gst_bus_timed_pop_filtered(bus, 60 * GST_SECOND, GST_MESSAGE_EOS | GST_MESSAGE_ERROR);
+    g_assert_nonnull(message);
+    if (GST_MESSAGE_TYPE(message) == GST_MESSAGE_ERROR)
+        gst_message_parse_error(message, &error, NULL);
+    g_assert_no_error(error);
+    gst_message_unref(message);
+    gst_element_set_state(pipeline, GST_STATE_NULL);
+    gst_object_unref(bus);
+    gst_object_unref(pipeline);
+}
+
+static GstElement *parse(const char *format, ...) G_GNUC_PRINTF(1, 2);
+
+static GstElement *parse(const char *format, ...)
+{
+    GError *error = NULL;
+    va_list args;
+    char *text;
+    GstElement *pipeline;
+
+    va_start(args, format);
+    text = g_strdup_vprintf(format, args);
+    va_end(args);
+    pipeline = gst_parse_launch(text, &error);
+    g_assert_no_error(error);
+    g_free(text);
+    return pipeline;
+}
+
+static void on_frame(GstElement *sink, GstBuffer *buffer, GstPad *pad, Film *film)
+{
+    GstEvent *event = gst_pad_get_sticky_event(pad, GST_EVENT_SEGMENT, 0);
+    GstCaps *caps = gst_pad_get_current_caps(pad);
+    const GstSegment *segment;
+    GstClockTime time;
+
+    (void)sink;
+    gst_event_parse_segment(event, &segment);
+    time = gst_segment_to_stream_time(segment, GST_FORMAT_TIME, GST_BUFFER_PTS(buffer));
+    gst_event_unref(event);
+    g_array_append_val(film->times, time);
+    gst_structure_get(gst_caps_get_structure(caps, 0), "width", G_TYPE_INT, &film->width, "height", G_TYPE_INT,
+                      &film->height, NULL);
+    gst_caps_unref(caps);
+}
+
+static void on_audio(GstElement *sink, GstBuffer *buffer, GstPad *pad, Film *film)
+{
+    (void)sink;
+    (void)buffer;
+    (void)pad;
+    film->audio++;
+}
+
+static void on_pad(GstElement *demux, GstPad *pad, Film *film)
+{
+    GstElement *sink = gst_element_factory_make("fakesink", NULL);
+    GstObject *pipeline = gst_object_get_parent(GST_OBJECT(demux));
+    GstPad *to = gst_element_get_static_pad(sink, "sink");
+    GCallback callback = g_str_has_prefix(GST_PAD_NAME(pad), "video") ? G_CALLBACK(on_frame) : G_CALLBACK(on_audio);
+
+    g_object_set(sink, "signal-handoffs", TRUE, "sync", FALSE, "async", FALSE, NULL);
+    g_signal_connect(sink, "handoff", callback, film);
+    gst_bin_add(GST_BIN(pipeline), sink);
+    gst_element_sync_state_with_parent(sink);
+    g_assert_cmpint(gst_pad_link(pad, to), ==, GST_PAD_LINK_OK);
+    gst_object_unref(to);
+    gst_object_unref(pipeline);
+}
+
+static int by_time(gconstpointer a, gconstpointer b)
+{
+    const GstClockTime *x = a, *y = b;
+    return (*x > *y) - (*x < *y);
+}
+
+/* What a container holds; nothing is decoded. */
+static Film read_film(const char *path)
+{
+    Film film = {g_array_new(FALSE, FALSE, sizeof(GstClockTime)), 0, 0, 0};
+    const char *demuxer = g_str_has_suffix(path, ".mp4") ? "qtdemux" : "matroskademux";
+    GstElement *pipeline = parse("filesrc location=%s ! %s name=demux", path, demuxer);
+    GstElement *demux = gst_bin_get_by_name(GST_BIN(pipeline), "demux");
+
+    g_signal_connect(demux, "pad-added", G_CALLBACK(on_pad), &film);
+    gst_object_unref(demux);
+    play(pipeline);
+    g_array_sort(film.times, by_time); /* from the order of decoding */
+    return film;
+}
+
+/* Its exit status is 0, and nothing is on stderr, or it is 1 and `sentence` is there. */
+static void upscale(int scale, const char *in, const char *out, const char *sentence)
+{
+    char *option = g_strdup_printf("--scale=%d", scale), *said = NULL;
+    GError *error = NULL;
+    GSubprocess *p = g_subprocess_new(G_SUBPROCESS_FLAGS_STDOUT_SILENCE | G_SUBPROCESS_FLAGS_STDERR_PIPE, &error,
+                                      program, option, "--device=cpu", in, out, NULL);
+
+    g_assert_no_error(error);
+    g_subprocess_communicate_utf8(p, NULL, NULL, NULL, &said, &error);
+    g_assert_no_error(error);
+    g_test_message("%s %s %s: %s", option, in, out, said);
+    g_assert_true(g_subprocess_get_if_exited(p));
+    g_assert_cmpint(g_subprocess_get_exit_status(p), ==, sentence ? 1 : 0);
+    g_assert_true(sentence ? strstr(said, sentence) != NULL : said[0] == '\0');
+    g_object_unref(p);
+    g_free(option);
+    g_free(said);
+}
+
+static void test_film(int scale, gboolean audio, const char *ending)
+{
+    char *in = in_folder("small.mkv"), *name = g_strconcat("large", ending, NULL), *out = in_folder(name);
+    Film small, large;
+
+    play(audio ? parse(VIDEO " ! jpegenc ! matroskamux name=mux ! filesink location=%s " AUDIO " ! mux.", in)
+               : parse(VIDEO " ! jpegenc ! matroskamux name=mux ! filesink location=%s", in));
+    upscale(scale, in, out, NULL);
+    small = read_film(in);
+    large = read_film(out);
+    g_assert_cmpint(small.times->len, ==, FRAMES);
+    g_assert_cmpint(large.times->len, ==, FRAMES);
+    g_assert_cmpint(large.width, ==, small.width * scale);
+    g_assert_cmpint(large.height, ==, small.height * scale);
+    g_assert_cmpint(large.audio > 0, ==, audio);
+    for (guint i = 0; i < FRAMES; i++) /* Matroska counts in milliseconds */
+        g_assert_cmpfloat_with_epsilon(g_array_index(small.times, GstClockTime, i) / 1e6,
+                                       g_array_index(large.times, GstClockTime, i) / 1e6, 1);
+    g_array_unref(small.times);
+    g_array_unref(large.times);
+    g_remove(in);
+    g_remove(out);
+    g_free(in);
+    g_free(name);
+    g_free(out);
+}
+
+static void test_x2_audio(void)
+{
+    test_film(2, TRUE, ".mp4");
+}
+
+static void test_x4_silent(void)
+{
+    test_film(4, FALSE, ".mkv");
+}
+
+static void test_picture(void)
+{
+    char *in = in_folder("small.png"), *out = in_folder("large.png");
+    guint8 *data;
+    gsize size;
+
+    play(parse("videotestsrc num-buffers=1 ! video/x-raw,width=71,height=35 ! pngenc ! filesink location=%s", in));
+    upscale(2, in, out, NULL);
+    g_assert_true(g_file_get_contents(out, (char **)&data, &size, NULL));
+    g_assert_cmpuint(size, >, 24);
+    g_assert_cmpuint(GST_READ_UINT32_BE(data + 16), ==, 142);
+    g_assert_cmpuint(GST_READ_UINT32_BE(data + 20), ==, 70);
+    g_free(data);
+    upscale(2, in, in, "both input and output");
+    upscale(8, in, out, "fast-x8.safetensors: set the model property");
+    g_assert_false(g_file_test(out, G_FILE_TEST_EXISTS));
+    g_remove(in);
+    g_free(in);
+    g_free(out);
+}
+
+static void test_no_video(void)
+{
+    char *in = in_folder("noise"), *out = in_folder("out.mp4");
+
+    upscale(2, in, out, "There is no file");
+    g_assert_true(g_file_set_contents(in, "no film", -1, NULL));
+    upscale(2, in, out, "holds no video or picture");
+    upscale(3, in, out, "must be 2, 4 or 8");
+    g_assert_false(g_file_test(out, G_FILE_TEST_EXISTS));
+    g_remove(in);
+    g_free(in);
+    g_free(out);
+}
+
+static void remove_from_folder(const char *name)
+{
+    char *path = in_folder(name);
+    g_remove(path);
+    g_free(path);
+}
+
+int main(int argc, char **argv)
+{
+    int status;
+
+    gst_init(&argc, &argv);
+    g_test_init(&argc, &argv, NULL);
+    program = argv[1];
+    folder = g_dir_make_tmp("yonos-demo-XXXXXX", NULL);
+    g_assert_nonnull(folder);
+    g_setenv("YONOS_MODEL_PATH", folder, TRUE);
+    write_model(2);
+    write_model(4);
+    g_test_message("seed %d", SEED);
+    g_test_add_func("/demo/x2-audio-mp4", test_x2_audio);
+    g_test_add_func("/demo/x4-silent-mkv", test_x4_silent);
+    g_test_add_func("/demo/picture", test_picture);
+    g_test_add_func("/demo/no-video", test_no_video);
+    status = g_test_run();
+    remove_from_folder("fast-x2.safetensors");
+    remove_from_folder("fast-x4.safetensors");
+    g_rmdir(folder);
+    g_free(folder);
+    return status;
+}
