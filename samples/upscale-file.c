@@ -175,6 +175,8 @@ static gboolean build(Job *job, GError **error)
         gst_object_unref(in);
         gst_object_unref(out);
     }
+    if (error && g_error_matches(*error, GST_PARSE_ERROR, GST_PARSE_ERROR_NO_SUCH_ELEMENT))
+        g_prefix_error(error, "Install what GStreamer lacks, or set GST_PLUGIN_PATH to its folder: ");
     g_free(text);
     g_free(uri);
     g_free(scale);
