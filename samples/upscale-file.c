@@ -328,5 +328,6 @@ int main(int argc, char **argv)
     g_free(job.output);
     g_free(job.model);
     g_free(job.device);
+    gst_deinit();
     return ok ? 0 : 1;
 }
