@@ -58,10 +58,13 @@ static gboolean print_progress(gpointer data)
         (!terminal && now - job->last_print < 5 * G_USEC_PER_SEC))
         return G_SOURCE_CONTINUE;
     job->last_print = now;
-    done = CLAMP((double)position / MAX(job->duration, 1), 0.0, 1.0);
-    left = (now - job->started) / 1e6 * (1 - done) / done;
-    g_print("%s%3.0f %%  %d frames  %.1f frames/s  %.0f s left%s", terminal ? "\r" : "", 100 * done,
-            g_atomic_int_get(&job->frames), frame_rate(job), left, terminal ? "\033[K" : "\n");
+    g_print("%s%d frames  %.1f frames/s", terminal ? "\r" : "", g_atomic_int_get(&job->frames), frame_rate(job));
+    if (GST_CLOCK_TIME_IS_VALID(job->duration)) {
+        done = CLAMP((double)position / MAX(job->duration, 1), 0.0, 1.0);
+        left = (now - job->started) / 1e6 * (1 - done) / done;
+        g_print("  %.0f %%  %.0f s left", 100 * done, left);
+    }
+    g_print("%s", terminal ? "\033[K" : "\n");
     return G_SOURCE_CONTINUE;
 }
 
@@ -175,7 +178,7 @@ static gboolean build(Job *job, GError **error)
         gst_object_unref(in);
         gst_object_unref(out);
     }
-    if (error && g_error_matches(*error, GST_PARSE_ERROR, GST_PARSE_ERROR_NO_SUCH_ELEMENT))
+    if (g_error_matches(*error, GST_PARSE_ERROR, GST_PARSE_ERROR_NO_SUCH_ELEMENT))
         g_prefix_error(error, "Install what GStreamer lacks, or set GST_PLUGIN_PATH to its folder: ");
     g_free(text);
     g_free(uri);
@@ -222,8 +225,7 @@ static gboolean refuse(GError **error, const char *format, ...)
     va_list args;
 
     va_start(args, format);
-    if (error)
-        *error = g_error_new_valist(GST_CORE_ERROR, GST_CORE_ERROR_FAILED, format, args);
+    *error = g_error_new_valist(GST_CORE_ERROR, GST_CORE_ERROR_FAILED, format, args);
     va_end(args);
     return FALSE;
 }

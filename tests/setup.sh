@@ -18,7 +18,7 @@ if ! command -v apt-get >/dev/null; then
     echo "There is no apt-get here: install your system's counterparts of$missing yourself." >&2
     exit 1
 fi
-echo "Installing:$missing"
+echo "Installing, which takes minutes:$missing"
 [ "$(id -u)" = 0 ] && sudo= || sudo=sudo
 $sudo apt-get update -qq
 $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >/dev/null
