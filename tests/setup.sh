@@ -1,7 +1,8 @@
 #!/bin/sh
 # Installs what is missing to build and test, or with `demo` to build and show; asks nothing. Debian and its kin.
 set -eu
-need="meson ninja-build pkg-config gcc libc6-dev python3 libglib2.0-dev libjson-glib-dev libdnnl-dev \
+# dpkg-dev tells meson where libraries are installed here
+need="meson dpkg-dev ninja-build pkg-config gcc libc6-dev python3 libglib2.0-dev libjson-glib-dev libdnnl-dev \
 libgstreamer1.0-dev libgstreamer-plugins-base1.0-dev libvulkan-dev glslang-tools spirv-tools \
 gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-ugly"
 if [ "${1:-}" = demo ]; then
