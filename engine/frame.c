@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "frame.h"
-#include "cpu/parallel.h"
+#include "base/parallel.h"
 
 /* R'G'B' = Y' + weights x (Cb, Cr), with the codes' offsets and ranges. */
 typedef struct {

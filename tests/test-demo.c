@@ -2,9 +2,7 @@
 /* The sample program upscale-file, given as the only argument, with a model of random weights: what comes out is N
  * times as large and has the frames, times and audio of what went in. What cannot work ends with one sentence and no
  * file. */
-#include "base/random.h"
-#include "models/compact.h"
-#include "models/model-file.h"
+#include "small-model.h"
 
 #include <gio/gio.h>
 #include <glib/gstdio.h>
@@ -30,34 +28,11 @@ static char *in_folder(const char *name)
 
 static void write_model(int scale)
 {
-    char *text = g_strdup_printf("%d", scale), *name = g_strdup_printf("fast-x%d.safetensors", scale);
-    char *path = in_folder(name);
-    YonosGraph *g = yonos_graph_new();
-    int grid = yonos_compact_padded(16, scale) * scale / 8;
-    YonosTensorId x = yonos_graph_input(g, "frame", YONOS_F32, (YonosShape){1, 16, 16, 3});
-    YonosTensorId z = yonos_graph_input(g, "noise", YONOS_F32, (YonosShape){1, grid, grid, YONOS_COMPACT_LATENT});
-    GHashTable *meta = g_hash_table_new(g_str_hash, g_str_equal);
-    float *values;
-    gsize n;
-    GError *error = NULL;
+    char *name = g_strdup_printf("fast-x%d.safetensors", scale), *path = in_folder(name);
 
-    yonos_compact_upscale(g, yonos_compact_tier("fast"), x, z, scale);
-    g_hash_table_insert(meta, "format", YONOS_MODEL_FORMAT);
-    g_hash_table_insert(meta, "architecture", "compact");
-    g_hash_table_insert(meta, "tier", "fast");
-    g_hash_table_insert(meta, "scale", text);
-    n = g_array_index(g->buffers, YonosBuffer, g->param_buffer).size;
-    values = g_new(float, n);
-    for (gsize k = 0; k < n; k++)
-        values[k] = 0.02f * yonos_random_normal(SEED, k);
-    yonos_model_file_write(path, g, values, YONOS_ST_F16, NULL, meta, &error);
-    g_assert_no_error(error);
-    g_hash_table_unref(meta);
-    yonos_graph_free(g);
-    g_free(values);
+    small_model_write(path, scale, SEED);
     g_free(path);
     g_free(name);
-    g_free(text);
 }
 
 /* Runs a pipeline to its end. */

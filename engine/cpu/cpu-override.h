@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include "cpu/parallel.h"
+#include "base/parallel.h"
 #include "graph/op.h"
 
 /* A faster implementation of an op for one node with fixed shapes, equal to the reference within rounding. Results

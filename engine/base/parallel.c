@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "cpu/parallel.h"
+#include "base/parallel.h"
 
 #include <omp.h>
 
