@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The CPU executor's own versions at sizes that several threads share and at the channels that have a path of their
- * own: equal to the reference, and to themselves on any number of threads. */
+ * own: equal to the reference, and to themselves on any number of threads; threads that wait sleep. */
+#include "base/parallel.h"
 #include "cpu/cpu-executor.h"
 #include "ops/ops.h"
 
 #include <math.h>
 #include <omp.h>
 #include <string.h>
+#include <time.h>
 
 #define SEED 20261124
 
@@ -176,11 +178,42 @@ static void test_arithmetic(void)
     check(build_arithmetic);
 }
 
+#define WAITS 20
+
+/* The first thread works for 10 ms of sleep, the others wait for it. */
+static void work(G_GNUC_UNUSED gconstpointer data, gsize start, gsize end)
+{
+    if (start == 0 && end > 0)
+        g_usleep(10000);
+}
+
+static void test_waits_asleep(void)
+{
+    double spent;
+    clock_t start;
+
+    if (!g_test_subprocess()) {
+        /* which libgomp reads when it is loaded */
+        g_unsetenv("OMP_WAIT_POLICY");
+        g_test_trap_subprocess(NULL, 0, G_TEST_SUBPROCESS_INHERIT_STDERR);
+        g_test_trap_assert_passed();
+        return;
+    }
+    yonos_cpu_share(1 << 30, 1000, work, NULL);
+    start = clock();
+    for (int k = 0; k < WAITS; k++)
+        yonos_cpu_share(1 << 30, 1000, work, NULL);
+    spent = (double)(clock() - start) / CLOCKS_PER_SEC;
+    if (spent > WAITS * 1e-3)
+        g_error("%d threads spent %.4f s on waiting %d times", omp_get_max_threads(), spent, WAITS);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_message("seed %d", SEED);
     g_test_add_func("/cpu/copies", test_copies);
     g_test_add_func("/cpu/arithmetic", test_arithmetic);
+    g_test_add_func("/cpu/waits-asleep", test_waits_asleep);
     return g_test_run();
 }

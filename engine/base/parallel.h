@@ -10,3 +10,8 @@ typedef void (*YonosCpuRange)(gconstpointer data, gsize start, gsize end);
  * well) where the items hold enough elements to be worth waking them; else here. Takes no memory after the first call.
  */
 void yonos_cpu_share(gsize elements, gsize n, YonosCpuRange body, gconstpointer data);
+
+/* Lets OpenMP's waiting threads, oneDNN's too, sleep instead of spin, from now on in the whole process: keeps one more
+ * thread than there are processors asleep until the process ends. Nothing is done where OMP_WAIT_POLICY says what is
+ * wanted, nor where work is not shared. Any thread, any number of calls. */
+void yonos_cpu_wait_asleep(void);

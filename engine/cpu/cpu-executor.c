@@ -151,6 +151,7 @@ YonosExecutor *yonos_cpu_executor_new(const YonosGraph *graph, gboolean referenc
     YonosPlan plan;
     gboolean whole;
 
+    yonos_cpu_wait_asleep();
     cpu->base = (YonosExecutor){&cpu_class, graph};
     yonos_plan_make(&plan, graph, ALIGN_ELEMENTS);
     cpu->arena = memory_new(plan.arena_size * sizeof(float));
