@@ -16,10 +16,14 @@ struct YonosUpscaler {
     YonosGraph *graph;
     YonosExecutor *executor;
     YonosBufferId x, y;
-    YonosTensorId noise;
+    YonosTensorId z; /* the noise; {1, h, w, channels} */
     const char *device;
     char *note;
     float *small, *large; /* {h, w, 3} */
+    YonosNoise noise;
+    guint64 seed, n_fresh;
+    float *field;
+    gboolean field_stale; /* the executor has another one */
 };
 
 void yonos_upscaler_free(YonosUpscaler *up)
@@ -29,6 +33,7 @@ void yonos_upscaler_free(YonosUpscaler *up)
     yonos_executor_free(up->executor);
     yonos_graph_free(up->graph);
     g_free(up->note);
+    g_free(up->field);
     g_free(up->small);
     g_free(up->large);
     g_free(up);
@@ -76,41 +81,53 @@ static gboolean build(YonosUpscaler *up, const YonosCompactTier *tier, int scale
     if (!yonos_graph_check(g, error))
         return FALSE;
     up->x = yonos_graph_at(g, x)->buffer;
-    up->noise = z;
+    up->z = z;
     /* the last node writes the picture: let it write where it can be read */
     up->y = yonos_graph_buffer(g, "upscaled", YONOS_F32, yonos_shape_elements(yonos_graph_shape(g, y)));
     g_array_index(g->tensors, YonosTensor, y).buffer = up->y;
     return TRUE;
 }
 
-static gboolean write_noise(YonosUpscaler *up, guint64 seed, GError **error)
+static gboolean write_noise(YonosUpscaler *up, GError **error)
 {
-    const YonosTensor *z = yonos_graph_at(up->graph, up->noise);
-    gsize n = yonos_shape_elements(z->shape);
-    float *field = g_new(float, n);
-    gboolean done;
+    const YonosTensor *z = yonos_graph_at(up->graph, up->z);
+    YonosShape s = z->shape;
+    gsize n = yonos_shape_elements(s);
+    gboolean fresh = up->noise == YONOS_NOISE_FRESH;
 
-    yonos_random_field(field, seed, z->shape.h, z->shape.w, z->shape.c);
-    done = yonos_executor_write(up->executor, z->buffer, 0, field, n, error);
-    g_free(field);
-    return done;
+    if (!up->field_stale && !fresh)
+        return TRUE;
+    if (up->noise == YONOS_NOISE_NONE)
+        memset(up->field, 0, n * sizeof *up->field);
+    else
+        yonos_random_field(up->field, fresh ? yonos_random_bits(up->seed, up->n_fresh++) : up->seed, s.h, s.w, s.c);
+    up->field_stale = !yonos_executor_write(up->executor, z->buffer, 0, up->field, n, error);
+    return !up->field_stale;
+}
+
+void yonos_upscaler_set_noise(YonosUpscaler *up, YonosNoise noise, guint64 seed)
+{
+    if (noise == up->noise && seed == up->seed)
+        return;
+    up->noise = noise;
+    up->seed = seed;
+    up->field_stale = TRUE;
 }
 
 /* Takes over `executor`, NULL after a failure to make it. */
 static gboolean use(YonosUpscaler *up, YonosExecutor *executor, const char *device, const YonosModelFile *model,
-                    guint64 seed, GError **error)
+                    GError **error)
 {
     up->executor = executor;
     up->device = device;
-    if (executor && yonos_model_file_load(model, executor, error) && write_noise(up, seed, error))
+    if (executor && yonos_model_file_load(model, executor, error) && write_noise(up, error))
         return TRUE;
     g_clear_pointer(&up->executor, yonos_executor_free);
     return FALSE;
 }
 
 #ifdef HAVE_VULKAN
-static gboolean use_vulkan(YonosUpscaler *up, const char *device, const YonosModelFile *model, guint64 seed,
-                           GError **error)
+static gboolean use_vulkan(YonosUpscaler *up, const char *device, const YonosModelFile *model, GError **error)
 {
     const char *precision = g_getenv("YONOS_PRECISION");
     YonosVulkanOptions options = {device, YONOS_VULKAN_HALF_ON_GPU};
@@ -119,11 +136,11 @@ static gboolean use_vulkan(YonosUpscaler *up, const char *device, const YonosMod
     if (precision)
         options.half = strcmp(precision, "fp16") ? YONOS_VULKAN_SINGLE : YONOS_VULKAN_HALF;
     executor = yonos_vulkan_executor_new(up->graph, &options, error);
-    return use(up, executor, executor ? yonos_vulkan_executor_device(executor) : NULL, model, seed, error);
+    return use(up, executor, executor ? yonos_vulkan_executor_device(executor) : NULL, model, error);
 }
 #else
 static gboolean use_vulkan(G_GNUC_UNUSED YonosUpscaler *up, const char *device,
-                           G_GNUC_UNUSED const YonosModelFile *model, G_GNUC_UNUSED guint64 seed, GError **error)
+                           G_GNUC_UNUSED const YonosModelFile *model, GError **error)
 {
     g_set_error(error, YONOS_ERROR, YONOS_ERROR_NO_DEVICE,
                 "There is no device '%s', since this build is without Vulkan; set device to auto or cpu.", device);
@@ -144,7 +161,7 @@ static gboolean start(YonosUpscaler *up, const YonosUpscalerParams *p, const Yon
     GError *failure = NULL;
 
     if (!cpu) {
-        if (use_vulkan(up, automatic ? NULL : p->device, model, p->seed, &failure))
+        if (use_vulkan(up, automatic ? NULL : p->device, model, &failure))
             return TRUE;
         if (automatic && blames_device(failure)) {
             up->note = g_strdup_printf("The GPU cannot be used, so the CPU is. %s", failure->message);
@@ -154,14 +171,15 @@ static gboolean start(YonosUpscaler *up, const YonosUpscalerParams *p, const Yon
         }
         g_error_free(failure);
     }
-    return use(up, yonos_cpu_executor_new(up->graph, FALSE, error), "CPU", model, p->seed, error);
+    return use(up, yonos_cpu_executor_new(up->graph, FALSE, error), "CPU", model, error);
 }
 
 static gboolean pictures_make(YonosUpscaler *up, GError **error)
 {
+    up->field = g_try_new(float, yonos_shape_elements(yonos_graph_shape(up->graph, up->z)));
     up->small = g_try_new(float, (gsize)up->in.width * up->in.height * 3);
     up->large = g_try_new(float, (gsize)up->out.width * up->out.height * 3);
-    if (up->small && up->large)
+    if (up->field && up->small && up->large)
         return TRUE;
     g_set_error(error, YONOS_ERROR, YONOS_ERROR_MEMORY, "No memory for a frame of %d x %d; use smaller frames.",
                 up->out.width, up->out.height);
@@ -180,11 +198,13 @@ YonosUpscaler *yonos_upscaler_new(const YonosUpscalerParams *p, GError **error)
     up = g_new0(YonosUpscaler, 1);
     up->in = p->in;
     up->out = p->out;
+    up->seed = p->seed;
+    up->field_stale = TRUE;
     tier = yonos_compact_tier(model.tier);
     if (!tier)
         g_set_error(error, YONOS_ERROR, YONOS_ERROR_MODEL, "%s is of tier '%s', which this version does not know.",
                     p->model, model.tier);
-    done = tier && build(up, tier, p->scale, error) && start(up, p, &model, error) && pictures_make(up, error);
+    done = tier && build(up, tier, p->scale, error) && pictures_make(up, error) && start(up, p, &model, error);
     yonos_model_file_clear(&model);
     if (!done)
         g_clear_pointer(&up, yonos_upscaler_free);
@@ -196,7 +216,7 @@ gboolean yonos_upscaler_run(YonosUpscaler *up, const YonosFrame *in, const Yonos
     gsize n_in = (gsize)up->in.width * up->in.height * 3, n_out = (gsize)up->out.width * up->out.height * 3;
 
     yonos_frame_to_rgb(&up->in, in, up->small, up->in.width);
-    if (!yonos_executor_write(up->executor, up->x, 0, up->small, n_in, error) ||
+    if (!write_noise(up, error) || !yonos_executor_write(up->executor, up->x, 0, up->small, n_in, error) ||
         !yonos_executor_run(up->executor, error) ||
         !yonos_executor_read(up->executor, up->y, 0, up->large, n_out, error))
         return FALSE;

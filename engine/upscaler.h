@@ -10,10 +10,17 @@ typedef struct {
     const char *model;    /* path of a .safetensors model, not NULL */
     const char *device;   /* "auto", "cpu", an index in the list of Vulkan devices, or part of one's name; not NULL */
     int scale;            /* 2, 4 or 8; the model must be of this scale */
-    guint64 seed;         /* of the noise field, fixed for the stream */
+    guint64 seed;         /* of the noise field */
     YonosFrameFormat in;  /* of the small frame */
     YonosFrameFormat out; /* width and height are scale times those of `in` */
 } YonosUpscalerParams;
+
+/* What the network starts from. */
+typedef enum {
+    YONOS_NOISE_FIXED, /* one field of the seed for all frames, so that a still picture stays still; at first */
+    YONOS_NOISE_NONE,  /* zeros */
+    YONOS_NOISE_FRESH, /* another field every frame: of the seed and the number of frames run with fresh noise before */
+} YonosNoise;
 
 /* Loads, checks, plans; nothing is allocated per frame afterwards. NULL with an error whose message is one sentence
  * for the user. Not thread-safe: one thread at a time.
@@ -26,6 +33,9 @@ void yonos_upscaler_free(YonosUpscaler *up); /* NULL is fine */
 /* One frame. Planes and strides as the caller has them. On failure `out` is undefined and the upscaler may be
  * freed or tried again. */
 gboolean yonos_upscaler_run(YonosUpscaler *up, const YonosFrame *in, const YonosFrame *out, GError **error);
+
+/* The noise of the frames from now on. Costs nothing where nothing changes. */
+void yonos_upscaler_set_noise(YonosUpscaler *up, YonosNoise noise, guint64 seed);
 
 /* Name of the device that runs it: "CPU" or the Vulkan device's name. Lives as long as `up`. */
 const char *yonos_upscaler_device(const YonosUpscaler *up);

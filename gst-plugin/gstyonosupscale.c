@@ -38,25 +38,11 @@
 #include "gstyonosupscale.h"
 #include "gstyonosnegotiate.h"
 #include "gstyonosmodel.h"
+#include "gstyonossettings.h"
 
 #define FRAMES_TO_MEASURE 30
 #define FORMATS "{ I420, NV12, RGB, BGR, RGBA, BGRA, ARGB, ABGR, RGBx, BGRx, " \
     "xRGB, xBGR }"
-
-#define DEFAULT_SCALE 2
-#define DEFAULT_TIER GST_YONOS_TIER_AUTO
-#define DEFAULT_DEVICE "auto"
-#define DEFAULT_SEED 0
-
-enum
-{
-  PROP_0,
-  PROP_SCALE,
-  PROP_MODEL,
-  PROP_TIER,
-  PROP_DEVICE,
-  PROP_SEED,
-};
 
 GST_DEBUG_CATEGORY (gst_yonos_upscale_debug);
 #define GST_CAT_DEFAULT gst_yonos_upscale_debug
@@ -76,22 +62,6 @@ GST_ELEMENT_REGISTER_DEFINE_WITH_CODE (yonosupscale, "yonosupscale",
     GST_DEBUG_CATEGORY_INIT (gst_yonos_upscale_debug, "yonosupscale", 0,
         "neural video upscaler");
     GST_DEBUG_CATEGORY_GET (CAT_PERFORMANCE, "GST_PERFORMANCE"));
-
-static GType
-gst_yonos_scale_get_type (void)
-{
-  static gsize type = 0;
-  static const GEnumValue values[] = {
-    {2, "Twice the width and height", "2"},
-    {4, "Four times the width and height", "4"},
-    {8, "Eight times the width and height", "8"},
-    {0, NULL, NULL},
-  };
-
-  if (g_once_init_enter (&type))
-    g_once_init_leave (&type, g_enum_register_static ("GstYonosScale", values));
-  return type;
-}
 
 /* --- caps --- */
 
@@ -295,6 +265,18 @@ measure (GstYonosUpscale * self, gint64 spent)
   g_free (text);
 }
 
+/* What may change while playing, for the next frame. */
+static void
+apply_settings (GstYonosUpscale * self)
+{
+  GstYonosSettings s;
+
+  GST_OBJECT_LOCK (self);
+  s = self->settings;
+  GST_OBJECT_UNLOCK (self);
+  yonos_upscaler_set_noise (self->upscaler, s.noise, s.seed);
+}
+
 static GstFlowReturn
 gst_yonos_upscale_transform (GstBaseTransform * trans, GstBuffer * inbuf,
     GstBuffer * outbuf)
@@ -326,6 +308,7 @@ gst_yonos_upscale_transform (GstBaseTransform * trans, GstBuffer * inbuf,
   from = frame_planes (&in);
   to = frame_planes (&out);
   start = g_get_monotonic_time ();
+  apply_settings (self);
   done = yonos_upscaler_run (self->upscaler, &from, &to, &err);
   gst_video_frame_unmap (&out);
   gst_video_frame_unmap (&in);
@@ -372,106 +355,13 @@ gst_yonos_upscale_stop (GstBaseTransform * trans)
 }
 
 static void
-gst_yonos_upscale_set_property (GObject * object, guint id,
-    const GValue * value, GParamSpec * pspec)
-{
-  GstYonosSettings *s = &GST_YONOS_UPSCALE (object)->settings;
-
-  GST_OBJECT_LOCK (object);
-  switch (id) {
-    case PROP_SCALE:
-      s->scale = g_value_get_enum (value);
-      break;
-    case PROP_MODEL:
-      g_free (s->model);
-      s->model = g_value_dup_string (value);
-      break;
-    case PROP_TIER:
-      s->tier = g_value_get_enum (value);
-      break;
-    case PROP_DEVICE:
-      g_free (s->device);
-      s->device = g_value_dup_string (value);
-      if (!s->device)
-        s->device = g_strdup (DEFAULT_DEVICE);
-      break;
-    case PROP_SEED:
-      s->seed = g_value_get_uint64 (value);
-      break;
-    default:
-      G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
-      break;
-  }
-  GST_OBJECT_UNLOCK (object);
-}
-
-static void
-gst_yonos_upscale_get_property (GObject * object, guint id, GValue * value,
-    GParamSpec * pspec)
-{
-  GstYonosSettings *s = &GST_YONOS_UPSCALE (object)->settings;
-
-  GST_OBJECT_LOCK (object);
-  switch (id) {
-    case PROP_SCALE:
-      g_value_set_enum (value, s->scale);
-      break;
-    case PROP_MODEL:
-      g_value_set_string (value, s->model);
-      break;
-    case PROP_TIER:
-      g_value_set_enum (value, s->tier);
-      break;
-    case PROP_DEVICE:
-      g_value_set_string (value, s->device);
-      break;
-    case PROP_SEED:
-      g_value_set_uint64 (value, s->seed);
-      break;
-    default:
-      G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
-      break;
-  }
-  GST_OBJECT_UNLOCK (object);
-}
-
-static void
 gst_yonos_upscale_finalize (GObject * object)
 {
   GstYonosUpscale *self = GST_YONOS_UPSCALE (object);
 
   forget (self);
-  g_free (self->settings.model);
-  g_free (self->settings.device);
+  gst_yonos_settings_clear (&self->settings);
   G_OBJECT_CLASS (parent_class)->finalize (object);
-}
-
-static void
-install_properties (GObjectClass * klass)
-{
-  const GParamFlags flags = G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS |
-      GST_PARAM_MUTABLE_READY;
-
-  g_object_class_install_property (klass, PROP_SCALE,
-      g_param_spec_enum ("scale", "Scale",
-          "Enlargement, where no size is fixed downstream",
-          gst_yonos_scale_get_type (), DEFAULT_SCALE, flags));
-  g_object_class_install_property (klass, PROP_MODEL,
-      g_param_spec_string ("model", "Model",
-          "Path of a .safetensors model (NULL = the shipped one of the tier)",
-          NULL, flags));
-  g_object_class_install_property (klass, PROP_TIER,
-      g_param_spec_enum ("tier", "Tier",
-          "Which shipped model to use where the model property is not set",
-          gst_yonos_tier_get_type (), DEFAULT_TIER, flags));
-  g_object_class_install_property (klass, PROP_DEVICE,
-      g_param_spec_string ("device", "Device",
-          "auto, cpu, a Vulkan device's index, or a part of its name",
-          DEFAULT_DEVICE, flags));
-  g_object_class_install_property (klass, PROP_SEED,
-      g_param_spec_uint64 ("seed", "Seed",
-          "Seed of the noise that the model draws details from", 0, G_MAXUINT64,
-          DEFAULT_SEED, flags));
 }
 
 static void
@@ -481,18 +371,14 @@ gst_yonos_upscale_class_init (GstYonosUpscaleClass * klass)
   GstElementClass *element_class = GST_ELEMENT_CLASS (klass);
   GstBaseTransformClass *trans_class = GST_BASE_TRANSFORM_CLASS (klass);
 
-  object_class->set_property = gst_yonos_upscale_set_property;
-  object_class->get_property = gst_yonos_upscale_get_property;
   object_class->finalize = gst_yonos_upscale_finalize;
-  install_properties (object_class);
+  gst_yonos_settings_install (object_class);
 
   gst_element_class_add_static_pad_template (element_class, &sink_template);
   gst_element_class_add_static_pad_template (element_class, &src_template);
   gst_element_class_set_static_metadata (element_class, "Neural upscaler",
       "Filter/Effect/Converter/Scaler/Video",
       "Enlarges video 2, 4 or 8 times with a neural network", "gst-yonos");
-  gst_type_mark_as_plugin_api (gst_yonos_scale_get_type (), 0);
-  gst_type_mark_as_plugin_api (gst_yonos_tier_get_type (), 0);
 
   trans_class->transform_caps = gst_yonos_upscale_transform_caps;
   trans_class->fixate_caps = gst_yonos_upscale_fixate_caps;
@@ -510,10 +396,7 @@ gst_yonos_upscale_class_init (GstYonosUpscaleClass * klass)
 static void
 gst_yonos_upscale_init (GstYonosUpscale * self)
 {
-  self->settings.scale = DEFAULT_SCALE;
-  self->settings.tier = DEFAULT_TIER;
-  self->settings.device = g_strdup (DEFAULT_DEVICE);
-  self->settings.seed = DEFAULT_SEED;
+  gst_yonos_settings_init (&self->settings);
   gst_base_transform_set_qos_enabled (GST_BASE_TRANSFORM (self), TRUE);
   forget (self);
 }

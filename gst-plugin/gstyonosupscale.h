@@ -29,6 +29,7 @@ typedef struct
   GstYonosTier tier;
   gchar *device;
   guint64 seed;
+  YonosNoise noise;
 } GstYonosSettings;
 
 struct _GstYonosUpscale

@@ -6,6 +6,7 @@
 #include "models/model-file.h"
 
 #include <math.h>
+#include <string.h>
 
 /* He's variance; less in the second convolution of a block, so that blocks do not blow their input up. */
 static float deviation(const char *name, YonosShape s)
@@ -19,7 +20,13 @@ static float deviation(const char *name, YonosShape s)
     return g_str_has_suffix(name, ".1.weight") ? 0.3f * he : he;
 }
 
-static float *weights(const YonosGraph *g, guint64 seed)
+/* Weights from the noise, whose channels are the first. */
+static gboolean of_noise(const char *name, YonosShape s, gsize n)
+{
+    return !strcmp(name, "student.in.weight") && n / s.c % s.w < YONOS_COMPACT_LATENT;
+}
+
+static float *weights(const YonosGraph *g, const SmallModel *model)
 {
     float *values = g_new0(float, g_array_index(g->buffers, YonosBuffer, g->param_buffer).size);
 
@@ -27,13 +34,16 @@ static float *weights(const YonosGraph *g, guint64 seed)
         const YonosParam *param = &g_array_index(g->params, YonosParam, k);
         const YonosTensor *t = yonos_graph_at(g, param->tensor);
         for (gsize n = 0; n < yonos_shape_elements(t->shape); n++)
-            values[t->offset + n] = deviation(param->name, t->shape) * yonos_random_normal(seed, t->offset + n);
+            if (!model->deaf || !of_noise(param->name, t->shape, n))
+                values[t->offset + n] =
+                    deviation(param->name, t->shape) * yonos_random_normal(model->seed, t->offset + n);
     }
     return values;
 }
 
-void small_model_write(const char *path, int scale, guint64 seed)
+void small_model_make(const char *path, const SmallModel *model)
 {
+    int scale = model->scale;
     YonosGraph *g = yonos_graph_new();
     int side = yonos_compact_padded(1, scale), grid = side * scale / 8;
     YonosTensorId x = yonos_graph_input(g, "frame", YONOS_F32, (YonosShape){1, side, side, 3});
@@ -45,7 +55,7 @@ void small_model_write(const char *path, int scale, guint64 seed)
 
     yonos_compact_upscale(g, yonos_compact_tier("fast"), x, z, scale);
     g_assert_true(yonos_graph_check(g, &error));
-    values = weights(g, seed);
+    values = weights(g, model);
     g_hash_table_insert(metadata, "format", YONOS_MODEL_FORMAT);
     g_hash_table_insert(metadata, "architecture", "compact");
     g_hash_table_insert(metadata, "tier", "fast");
@@ -56,4 +66,9 @@ void small_model_write(const char *path, int scale, guint64 seed)
     g_free(text);
     g_free(values);
     yonos_graph_free(g);
+}
+
+void small_model_write(const char *path, int scale, guint64 seed)
+{
+    small_model_make(path, &(SmallModel){.scale = scale, .seed = seed});
 }

@@ -3,5 +3,12 @@
 
 #include <glib.h>
 
+typedef struct {
+    int scale;
+    guint64 seed;
+    gboolean deaf; /* its noise is multiplied by zero */
+} SmallModel;
+
 /* Writes an untrained model of the tier fast: seeded normal weights, scaled so that the residual stays small. */
+void small_model_make(const char *path, const SmallModel *model);
 void small_model_write(const char *path, int scale, guint64 seed);

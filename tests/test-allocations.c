@@ -155,6 +155,7 @@ static void check(const char *device, int scale, int width, int height)
         gboolean done;
         noted = freed = 0;
         g_atomic_int_set(&watching, frame > 1);
+        yonos_upscaler_set_noise(up, frame % 3, SEED);
         done = yonos_upscaler_run(up, &in, &out, &error);
         g_atomic_int_set(&watching, FALSE);
         g_assert_true(done);

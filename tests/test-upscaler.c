@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The upscaler as a whole: which device it takes, and what it says where a device is missing, fails or is lost; Vulkan
- * against the CPU over the whole network; the validation layers over the same. */
+ * against the CPU over the whole network; the validation layers over the same; noise. */
 #include "base/error.h"
 #include "base/random.h"
 #include "small-model.h"
@@ -101,6 +101,108 @@ static void test_devices(void)
     g_unsetenv("YONOS_PRECISION");
 }
 
+typedef struct {
+    const char *name, *device;
+} Device;
+
+static const Device devices[] = {
+    {"cpu", "cpu"},
+#ifdef HAVE_VULKAN
+    {"vulkan", SOFTWARE},
+#endif
+};
+
+static gboolean absent(const char *device)
+{
+    gboolean is_there = !strcmp(device, "cpu");
+
+#ifdef HAVE_VULKAN
+    is_there = is_there || yonos_vulkan_has_device(device);
+#endif
+    if (!is_there)
+        g_test_skip("no software Vulkan device");
+    return !is_there;
+}
+
+#define WIDTH 17
+#define HEIGHT 9
+#define LARGE (WIDTH * HEIGHT * 12) /* bytes at x2 */
+
+/* The next frame with this noise, the picture always the same. */
+static guint8 *with_noise(YonosUpscaler *up, YonosNoise noise, guint64 seed)
+{
+    GError *error = NULL;
+    guint8 *large;
+
+    yonos_upscaler_set_noise(up, noise, seed);
+    large = enlarge(up, 2, WIDTH, HEIGHT, &error);
+    g_assert_no_error(error);
+    return large;
+}
+
+static void check_same(guint8 *a, const guint8 *b, gboolean same)
+{
+    g_assert_true((memcmp(a, b, LARGE) == 0) == same);
+    g_free(a);
+}
+
+static void test_noise(gconstpointer data)
+{
+    const char *device = ((const Device *)data)->device;
+    YonosUpscaler *up, *again;
+    GError *error = NULL;
+    guint8 *first, *fresh;
+
+    if (absent(device))
+        return;
+    g_test_message("%s seed %d", device, SEED);
+    up = open_upscaler(device, 2, WIDTH, HEIGHT, &error);
+    g_assert_no_error(error);
+    again = open_upscaler(device, 2, WIDTH, HEIGHT, &error);
+    g_assert_no_error(error);
+    first = enlarge(up, 2, WIDTH, HEIGHT, &error);
+    for (int frame = 0; frame < 4; frame++)
+        check_same(with_noise(up, YONOS_NOISE_FIXED, SEED), first, TRUE);
+    check_same(with_noise(up, YONOS_NOISE_FIXED, SEED + 1), first, FALSE);
+    fresh = with_noise(up, YONOS_NOISE_FRESH, SEED);
+    check_same(with_noise(again, YONOS_NOISE_FRESH, SEED), fresh, TRUE);
+    check_same(with_noise(up, YONOS_NOISE_FRESH, SEED), fresh, FALSE);
+    check_same(with_noise(again, YONOS_NOISE_FRESH, SEED + 1), fresh, FALSE);
+    check_same(with_noise(up, YONOS_NOISE_FIXED, SEED), first, TRUE);
+    g_free(first);
+    g_free(fresh);
+    yonos_upscaler_free(up);
+    yonos_upscaler_free(again);
+}
+
+/* Zeros are what a network sees that does not listen to its noise. */
+static void test_no_noise(gconstpointer data)
+{
+    const char *device = ((const Device *)data)->device;
+    char *path = g_build_filename(folder, "deaf.safetensors", NULL);
+    YonosUpscalerParams p = {path, device, 2, SEED, rgb(WIDTH, HEIGHT), rgb(WIDTH * 2, HEIGHT * 2)};
+    YonosUpscaler *deaf, *up;
+    GError *error = NULL;
+    guint8 *none;
+
+    small_model_make(path, &(SmallModel){.scale = 2, .seed = SEED, .deaf = TRUE});
+    if (!absent(device)) {
+        deaf = yonos_upscaler_new(&p, &error);
+        g_assert_no_error(error);
+        up = open_upscaler(device, 2, WIDTH, HEIGHT, &error);
+        g_assert_no_error(error);
+        none = with_noise(up, YONOS_NOISE_NONE, SEED);
+        check_same(with_noise(deaf, YONOS_NOISE_FIXED, SEED), none, TRUE);
+        check_same(with_noise(deaf, YONOS_NOISE_FRESH, SEED), none, TRUE);
+        check_same(with_noise(up, YONOS_NOISE_FIXED, SEED), none, FALSE);
+        g_free(none);
+        yonos_upscaler_free(up);
+        yonos_upscaler_free(deaf);
+    }
+    g_remove(path);
+    g_free(path);
+}
+
 static void test_sizes(void)
 {
     static const int sizes[][4] = {{0, 1, 0, 2}, {1, 0, 2, 0}, {1, -1, 2, -2}, {3, 3, 6, 7}, {16384, 1, 32768, 2}};
@@ -137,10 +239,7 @@ static guint8 *enlarge_on(const char *device, int scale, int width, int height)
 
 static gboolean skipped(void)
 {
-    if (yonos_vulkan_has_device(SOFTWARE))
-        return FALSE;
-    g_test_skip("no software Vulkan device");
-    return TRUE;
+    return absent(SOFTWARE);
 }
 
 static void test_vulkan_devices(void)
@@ -378,6 +477,14 @@ static void add_vulkan_tests(void)
 }
 #endif
 
+static void add_test(const char *name, const Device *device, GTestDataFunc test)
+{
+    char *path = g_strdup_printf("/upscaler/%s/%s", name, device->name);
+
+    g_test_add_data_func(path, device, test);
+    g_free(path);
+}
+
 int main(int argc, char **argv)
 {
     int status;
@@ -391,6 +498,10 @@ int main(int argc, char **argv)
     }
     g_test_add_func("/upscaler/devices", test_devices);
     g_test_add_func("/upscaler/sizes", test_sizes);
+    for (guint k = 0; k < G_N_ELEMENTS(devices); k++) {
+        add_test("noise", &devices[k], test_noise);
+        add_test("no-noise", &devices[k], test_no_noise);
+    }
 #ifdef HAVE_VULKAN
     add_vulkan_tests();
 #endif

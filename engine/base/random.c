@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "base/random.h"
+#include "base/parallel.h"
 
 #include <math.h>
 
@@ -24,12 +25,29 @@ float yonos_random_normal(guint64 seed, guint64 counter)
     return (float)(radius * cos(2 * G_PI * yonos_random_uniform(seed, 2 * counter + 1)));
 }
 
+typedef struct {
+    float *field;
+    guint64 seed;
+    int width, channels;
+} Field;
+
+static void field_rows(gconstpointer data, gsize start, gsize end)
+{
+    const Field *f = data;
+    float *to = f->field + start * f->width * f->channels;
+
+    for (gsize y = start; y < end; y++)
+        for (int x = 0; x < f->width; x++)
+            for (int c = 0; c < f->channels; c++) {
+                guint64 position = ((guint64)y << 32) | (guint64)x << 8 | (guint64)c;
+                *to++ = yonos_random_normal(f->seed, position);
+            }
+}
+
 void yonos_random_field(float *field, guint64 seed, int height, int width, int channels)
 {
-    for (int y = 0; y < height; y++)
-        for (int x = 0; x < width; x++)
-            for (int c = 0; c < channels; c++) {
-                guint64 position = ((guint64)y << 32) | (guint64)x << 8 | (guint64)c;
-                *field++ = yonos_random_normal(seed, position);
-            }
+    Field f = {field, seed, width, channels};
+    gsize work = 32; /* of one value, in elements of a simple operation */
+
+    yonos_cpu_share(work * height * width * channels, height, field_rows, &f);
 }

@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "gstyonossettings.h"
+#include "gstyonosmodel.h"
+
+#define DEFAULT_SCALE 2
+#define DEFAULT_TIER GST_YONOS_TIER_AUTO
+#define DEFAULT_DEVICE "auto"
+#define DEFAULT_SEED 0
+#define DEFAULT_NOISE YONOS_NOISE_FIXED
+
+enum
+{
+  PROP_0,
+  PROP_SCALE,
+  PROP_MODEL,
+  PROP_TIER,
+  PROP_DEVICE,
+  PROP_SEED,
+  PROP_NOISE,
+};
+
+static GType
+scale_get_type (void)
+{
+  static gsize type = 0;
+  static const GEnumValue values[] = {
+    {2, "Twice the width and height", "2"},
+    {4, "Four times the width and height", "4"},
+    {8, "Eight times the width and height", "8"},
+    {0, NULL, NULL},
+  };
+
+  if (g_once_init_enter (&type))
+    g_once_init_leave (&type, g_enum_register_static ("GstYonosScale", values));
+  return type;
+}
+
+static GType
+noise_get_type (void)
+{
+  static gsize type = 0;
+  static const GEnumValue values[] = {
+    {YONOS_NOISE_FIXED, "The same for all frames: still pictures stay still",
+        "fixed"},
+    {YONOS_NOISE_NONE, "None", "none"},
+    {YONOS_NOISE_FRESH, "Another for every frame", "fresh"},
+    {0, NULL, NULL},
+  };
+
+  if (g_once_init_enter (&type))
+    g_once_init_leave (&type, g_enum_register_static ("GstYonosNoise", values));
+  return type;
+}
+
+static void
+set_property (GObject * object, guint id, const GValue * value,
+    GParamSpec * pspec)
+{
+  GstYonosSettings *s = &GST_YONOS_UPSCALE (object)->settings;
+
+  GST_OBJECT_LOCK (object);
+  switch (id) {
+    case PROP_SCALE:
+      s->scale = g_value_get_enum (value);
+      break;
+    case PROP_MODEL:
+      g_free (s->model);
+      s->model = g_value_dup_string (value);
+      break;
+    case PROP_TIER:
+      s->tier = g_value_get_enum (value);
+      break;
+    case PROP_DEVICE:
+      g_free (s->device);
+      s->device = g_value_dup_string (value);
+      if (!s->device)
+        s->device = g_strdup (DEFAULT_DEVICE);
+      break;
+    case PROP_SEED:
+      s->seed = g_value_get_uint64 (value);
+      break;
+    case PROP_NOISE:
+      s->noise = g_value_get_enum (value);
+      break;
+    default:
+      G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
+      break;
+  }
+  GST_OBJECT_UNLOCK (object);
+}
+
+static void
+get_property (GObject * object, guint id, GValue * value, GParamSpec * pspec)
+{
+  GstYonosSettings *s = &GST_YONOS_UPSCALE (object)->settings;
+
+  GST_OBJECT_LOCK (object);
+  switch (id) {
+    case PROP_SCALE:
+      g_value_set_enum (value, s->scale);
+      break;
+    case PROP_MODEL:
+      g_value_set_string (value, s->model);
+      break;
+    case PROP_TIER:
+      g_value_set_enum (value, s->tier);
+      break;
+    case PROP_DEVICE:
+      g_value_set_string (value, s->device);
+      break;
+    case PROP_SEED:
+      g_value_set_uint64 (value, s->seed);
+      break;
+    case PROP_NOISE:
+      g_value_set_enum (value, s->noise);
+      break;
+    default:
+      G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
+      break;
+  }
+  GST_OBJECT_UNLOCK (object);
+}
+
+void
+gst_yonos_settings_init (GstYonosSettings * s)
+{
+  s->scale = DEFAULT_SCALE;
+  s->tier = DEFAULT_TIER;
+  s->device = g_strdup (DEFAULT_DEVICE);
+  s->seed = DEFAULT_SEED;
+  s->noise = DEFAULT_NOISE;
+}
+
+void
+gst_yonos_settings_clear (GstYonosSettings * s)
+{
+  g_free (s->model);
+  g_free (s->device);
+}
+
+void
+gst_yonos_settings_install (GObjectClass * klass)
+{
+  const GParamFlags both = G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS;
+  const GParamFlags ready = both | GST_PARAM_MUTABLE_READY;
+  const GParamFlags playing = both | GST_PARAM_MUTABLE_PLAYING;
+
+  klass->set_property = set_property;
+  klass->get_property = get_property;
+  g_object_class_install_property (klass, PROP_SCALE,
+      g_param_spec_enum ("scale", "Scale",
+          "Enlargement, where no size is fixed downstream",
+          scale_get_type (), DEFAULT_SCALE, ready));
+  g_object_class_install_property (klass, PROP_MODEL,
+      g_param_spec_string ("model", "Model",
+          "Path of a .safetensors model (NULL = the shipped one of the tier)",
+          NULL, ready));
+  g_object_class_install_property (klass, PROP_TIER,
+      g_param_spec_enum ("tier", "Tier",
+          "Which shipped model to use where the model property is not set",
+          gst_yonos_tier_get_type (), DEFAULT_TIER, ready));
+  g_object_class_install_property (klass, PROP_DEVICE,
+      g_param_spec_string ("device", "Device",
+          "auto, cpu, a Vulkan device's index, or a part of its name",
+          DEFAULT_DEVICE, ready));
+  g_object_class_install_property (klass, PROP_SEED,
+      g_param_spec_uint64 ("seed", "Seed",
+          "Seed of the noise that the model draws details from", 0, G_MAXUINT64,
+          DEFAULT_SEED, playing));
+  g_object_class_install_property (klass, PROP_NOISE,
+      g_param_spec_enum ("noise", "Noise",
+          "Noise that the model draws details from",
+          noise_get_type (), DEFAULT_NOISE, playing));
+  gst_type_mark_as_plugin_api (scale_get_type (), 0);
+  gst_type_mark_as_plugin_api (noise_get_type (), 0);
+  gst_type_mark_as_plugin_api (gst_yonos_tier_get_type (), 0);
+}
