@@ -24,6 +24,8 @@ struct YonosUpscaler {
     guint64 seed, n_fresh;
     float *field;
     gboolean field_stale; /* the executor has another one */
+    float *weights;       /* as in the model, with two decoders; NULL: it has one */
+    float fidelity, default_fidelity, mixed; /* mixed: what the executor has, or -1 */
 };
 
 void yonos_upscaler_free(YonosUpscaler *up)
@@ -33,6 +35,7 @@ void yonos_upscaler_free(YonosUpscaler *up)
     yonos_executor_free(up->executor);
     yonos_graph_free(up->graph);
     g_free(up->note);
+    g_free(up->weights);
     g_free(up->field);
     g_free(up->small);
     g_free(up->large);
@@ -69,15 +72,18 @@ static gboolean check_params(const YonosUpscalerParams *p, GError **error)
     return TRUE;
 }
 
-static gboolean build(YonosUpscaler *up, const YonosCompactTier *tier, int scale, GError **error)
+static gboolean build(YonosUpscaler *up, const YonosCompactTier *tier, const YonosModelFile *model, GError **error)
 {
     YonosGraph *g = up->graph = yonos_graph_new();
+    int scale = model->scale;
     int h = yonos_compact_padded(up->in.height, scale) * scale / 8;
     int w = yonos_compact_padded(up->in.width, scale) * scale / 8;
     YonosTensorId x = yonos_graph_input(g, "frame", YONOS_F32, (YonosShape){1, up->in.height, up->in.width, 3});
     YonosTensorId z = yonos_graph_input(g, "noise", YONOS_F32, (YonosShape){1, h, w, YONOS_COMPACT_LATENT});
     YonosTensorId y = yonos_compact_upscale(g, tier, x, z, scale);
 
+    if (model->perceptual)
+        yonos_model_file_add_perceptual(g);
     if (!yonos_graph_check(g, error))
         return FALSE;
     up->x = yonos_graph_at(g, x)->buffer;
@@ -114,13 +120,51 @@ void yonos_upscaler_set_noise(YonosUpscaler *up, YonosNoise noise, guint64 seed)
     up->field_stale = TRUE;
 }
 
+static gboolean write_fidelity(YonosUpscaler *up, GError **error)
+{
+    float wanted = up->fidelity;
+
+    if (!up->weights || wanted == up->mixed)
+        return TRUE;
+    up->mixed = -1;
+    if (!yonos_model_file_mix_decoders(up->executor, up->weights, wanted, error))
+        return FALSE;
+    up->mixed = wanted;
+    return TRUE;
+}
+
+void yonos_upscaler_set_fidelity(YonosUpscaler *up, float fidelity)
+{
+    up->fidelity = fidelity >= 0 ? MIN(fidelity, 1) : up->default_fidelity;
+}
+
+gboolean yonos_upscaler_has_perceptual(const YonosUpscaler *up)
+{
+    return up->weights != NULL;
+}
+
+static gboolean load(YonosUpscaler *up, const YonosModelFile *model, GError **error)
+{
+    YonosBufferId params = up->graph->param_buffer;
+    gsize n = g_array_index(up->graph->buffers, YonosBuffer, params).size;
+
+    if (!yonos_model_file_load(model, up->executor, error))
+        return FALSE;
+    up->mixed = 1;
+    if (!model->perceptual)
+        return TRUE;
+    g_free(up->weights);
+    up->weights = g_new(float, n);
+    return yonos_executor_read(up->executor, params, 0, up->weights, n, error);
+}
+
 /* Takes over `executor`, NULL after a failure to make it. */
 static gboolean use(YonosUpscaler *up, YonosExecutor *executor, const char *device, const YonosModelFile *model,
                     GError **error)
 {
     up->executor = executor;
     up->device = device;
-    if (executor && yonos_model_file_load(model, executor, error) && write_noise(up, error))
+    if (executor && load(up, model, error) && write_fidelity(up, error) && write_noise(up, error))
         return TRUE;
     g_clear_pointer(&up->executor, yonos_executor_free);
     return FALSE;
@@ -200,11 +244,12 @@ YonosUpscaler *yonos_upscaler_new(const YonosUpscalerParams *p, GError **error)
     up->out = p->out;
     up->seed = p->seed;
     up->field_stale = TRUE;
+    up->fidelity = up->default_fidelity = model.fidelity;
     tier = yonos_compact_tier(model.tier);
     if (!tier)
         g_set_error(error, YONOS_ERROR, YONOS_ERROR_MODEL, "%s is of tier '%s', which this version does not know.",
                     p->model, model.tier);
-    done = tier && build(up, tier, p->scale, error) && pictures_make(up, error) && start(up, p, &model, error);
+    done = tier && build(up, tier, &model, error) && pictures_make(up, error) && start(up, p, &model, error);
     yonos_model_file_clear(&model);
     if (!done)
         g_clear_pointer(&up, yonos_upscaler_free);
@@ -216,7 +261,8 @@ gboolean yonos_upscaler_run(YonosUpscaler *up, const YonosFrame *in, const Yonos
     gsize n_in = (gsize)up->in.width * up->in.height * 3, n_out = (gsize)up->out.width * up->out.height * 3;
 
     yonos_frame_to_rgb(&up->in, in, up->small, up->in.width);
-    if (!write_noise(up, error) || !yonos_executor_write(up->executor, up->x, 0, up->small, n_in, error) ||
+    if (!write_fidelity(up, error) || !write_noise(up, error) ||
+        !yonos_executor_write(up->executor, up->x, 0, up->small, n_in, error) ||
         !yonos_executor_run(up->executor, error) ||
         !yonos_executor_read(up->executor, up->y, 0, up->large, n_out, error))
         return FALSE;

@@ -37,6 +37,12 @@ gboolean yonos_upscaler_run(YonosUpscaler *up, const YonosFrame *in, const Yonos
 /* The noise of the frames from now on. Costs nothing where nothing changes. */
 void yonos_upscaler_set_noise(YonosUpscaler *up, YonosNoise noise, guint64 seed);
 
+/* The share of the model's decoder of fidelity, 0 to 1, in the frames from now on, the rest being its perceptual one;
+ * below 0: the model's default, as at first. Costs nothing where nothing changes, and has no effect on a model with one
+ * decoder. */
+void yonos_upscaler_set_fidelity(YonosUpscaler *up, float fidelity);
+gboolean yonos_upscaler_has_perceptual(const YonosUpscaler *up);
+
 /* Name of the device that runs it: "CPU" or the Vulkan device's name. Lives as long as `up`. */
 const char *yonos_upscaler_device(const YonosUpscaler *up);
 

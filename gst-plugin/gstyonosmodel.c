@@ -131,6 +131,8 @@ report_device (GstYonosUpscale * self, const gchar * model,
   const gchar *note = yonos_upscaler_note (up);
 
   GST_INFO_OBJECT (self, "%s runs on %s", model, yonos_upscaler_device (up));
+  if (!yonos_upscaler_has_perceptual (up))
+    GST_INFO_OBJECT (self, "%s has one decoder: fidelity has no effect", model);
   if (!note || self->warned)
     return;
   self->warned = TRUE;

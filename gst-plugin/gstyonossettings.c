@@ -7,6 +7,7 @@
 #define DEFAULT_DEVICE "auto"
 #define DEFAULT_SEED 0
 #define DEFAULT_NOISE YONOS_NOISE_FIXED
+#define DEFAULT_FIDELITY -1.0f
 
 enum
 {
@@ -17,6 +18,7 @@ enum
   PROP_DEVICE,
   PROP_SEED,
   PROP_NOISE,
+  PROP_FIDELITY,
 };
 
 static GType
@@ -82,6 +84,9 @@ set_property (GObject * object, guint id, const GValue * value,
     case PROP_NOISE:
       s->noise = g_value_get_enum (value);
       break;
+    case PROP_FIDELITY:
+      s->fidelity = g_value_get_float (value);
+      break;
     default:
       G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
       break;
@@ -114,6 +119,9 @@ get_property (GObject * object, guint id, GValue * value, GParamSpec * pspec)
     case PROP_NOISE:
       g_value_set_enum (value, s->noise);
       break;
+    case PROP_FIDELITY:
+      g_value_set_float (value, s->fidelity);
+      break;
     default:
       G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
       break;
@@ -129,6 +137,7 @@ gst_yonos_settings_init (GstYonosSettings * s)
   s->device = g_strdup (DEFAULT_DEVICE);
   s->seed = DEFAULT_SEED;
   s->noise = DEFAULT_NOISE;
+  s->fidelity = DEFAULT_FIDELITY;
 }
 
 void
@@ -171,6 +180,11 @@ gst_yonos_settings_install (GObjectClass * klass)
       g_param_spec_enum ("noise", "Noise",
           "Noise that the model draws details from",
           noise_get_type (), DEFAULT_NOISE, playing));
+  g_object_class_install_property (klass, PROP_FIDELITY,
+      g_param_spec_float ("fidelity", "Fidelity",
+          "From 0, invented detail, to 1, closest to the truth; -1 = the "
+          "model's default (no effect on models with one decoder)", -1, 1,
+          DEFAULT_FIDELITY, playing | GST_PARAM_CONTROLLABLE));
   gst_type_mark_as_plugin_api (scale_get_type (), 0);
   gst_type_mark_as_plugin_api (noise_get_type (), 0);
   gst_type_mark_as_plugin_api (gst_yonos_tier_get_type (), 0);

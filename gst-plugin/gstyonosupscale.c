@@ -265,6 +265,16 @@ measure (GstYonosUpscale * self, gint64 spent)
   g_free (text);
 }
 
+static void
+gst_yonos_upscale_before_transform (GstBaseTransform * trans, GstBuffer * buf)
+{
+  GstClockTime time = gst_segment_to_stream_time (&trans->segment,
+      GST_FORMAT_TIME, GST_BUFFER_PTS (buf));
+
+  if (GST_CLOCK_TIME_IS_VALID (time))
+    gst_object_sync_values (GST_OBJECT (trans), time);
+}
+
 /* What may change while playing, for the next frame. */
 static void
 apply_settings (GstYonosUpscale * self)
@@ -275,6 +285,7 @@ apply_settings (GstYonosUpscale * self)
   s = self->settings;
   GST_OBJECT_UNLOCK (self);
   yonos_upscaler_set_noise (self->upscaler, s.noise, s.seed);
+  yonos_upscaler_set_fidelity (self->upscaler, s.fidelity);
 }
 
 static GstFlowReturn
@@ -388,6 +399,7 @@ gst_yonos_upscale_class_init (GstYonosUpscaleClass * klass)
   trans_class->decide_allocation = gst_yonos_upscale_decide_allocation;
   trans_class->filter_meta = gst_yonos_upscale_filter_meta;
   trans_class->transform_meta = gst_yonos_upscale_transform_meta;
+  trans_class->before_transform = gst_yonos_upscale_before_transform;
   trans_class->transform = gst_yonos_upscale_transform;
   trans_class->src_event = gst_yonos_upscale_src_event;
   trans_class->stop = gst_yonos_upscale_stop;

@@ -30,6 +30,7 @@ typedef struct
   gchar *device;
   guint64 seed;
   YonosNoise noise;
+  gfloat fidelity;
 } GstYonosSettings;
 
 struct _GstYonosUpscale

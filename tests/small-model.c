@@ -26,6 +26,16 @@ static gboolean of_noise(const char *name, YonosShape s, gsize n)
     return !strcmp(name, "student.in.weight") && n / s.c % s.w < YONOS_COMPACT_LATENT;
 }
 
+static void fill(const SmallModel *model, const char *name, const YonosTensor *t, float second, float *values)
+{
+    for (gsize n = 0; n < yonos_shape_elements(t->shape); n++) {
+        float first = yonos_random_normal(model->seed, t->offset + n);
+        float other = yonos_random_normal(model->seed + 1, t->offset + n);
+        float value = deviation(name, t->shape) * ((1 - second) * first + second * other);
+        values[n] = model->deaf && of_noise(name, t->shape, n) ? 0 : value;
+    }
+}
+
 static float *weights(const YonosGraph *g, const SmallModel *model)
 {
     float *values = g_new0(float, g_array_index(g->buffers, YonosBuffer, g->param_buffer).size);
@@ -33,10 +43,14 @@ static float *weights(const YonosGraph *g, const SmallModel *model)
     for (guint k = 0; k < g->params->len; k++) {
         const YonosParam *param = &g_array_index(g->params, YonosParam, k);
         const YonosTensor *t = yonos_graph_at(g, param->tensor);
-        for (gsize n = 0; n < yonos_shape_elements(t->shape); n++)
-            if (!model->deaf || !of_noise(param->name, t->shape, n))
-                values[t->offset + n] =
-                    deviation(param->name, t->shape) * yonos_random_normal(model->seed, t->offset + n);
+        if (g_str_has_prefix(param->name, "perceptual.")) {
+            char *name = g_strconcat("decoder.", param->name + strlen("perceptual."), NULL);
+            fill(model, name, yonos_graph_find_param(g, name), 1, values + t->offset);
+            g_free(name);
+        } else {
+            float second = g_str_has_prefix(param->name, "decoder.") ? model->second : 0;
+            fill(model, param->name, t, second, values + t->offset);
+        }
     }
     return values;
 }
@@ -54,12 +68,16 @@ void small_model_make(const char *path, const SmallModel *model)
     float *values;
 
     yonos_compact_upscale(g, yonos_compact_tier("fast"), x, z, scale);
+    if (model->perceptual)
+        yonos_model_file_add_perceptual(g);
     g_assert_true(yonos_graph_check(g, &error));
     values = weights(g, model);
     g_hash_table_insert(metadata, "format", YONOS_MODEL_FORMAT);
     g_hash_table_insert(metadata, "architecture", "compact");
     g_hash_table_insert(metadata, "tier", "fast");
     g_hash_table_insert(metadata, "scale", text);
+    if (model->fidelity)
+        g_hash_table_insert(metadata, "fidelity", (char *)model->fidelity);
     yonos_model_file_write(path, g, values, YONOS_ST_F32, NULL, metadata, &error);
     g_assert_no_error(error);
     g_hash_table_unref(metadata);

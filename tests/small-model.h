@@ -6,7 +6,10 @@
 typedef struct {
     int scale;
     guint64 seed;
-    gboolean deaf; /* its noise is multiplied by zero */
+    gboolean deaf;        /* its noise is multiplied by zero */
+    float second;         /* share of a second decoder in the first */
+    gboolean perceptual;  /* holds that second one too */
+    const char *fidelity; /* metadata; may be NULL */
 } SmallModel;
 
 /* Writes an untrained model of the tier fast: seeded normal weights, scaled so that the residual stays small. */

@@ -147,6 +147,21 @@ static void wrong_tier(File *f)
     header_replace(f, "\"fast\"", "\"huge\"");
 }
 
+static void half_perceptual(File *f)
+{
+    header_replace(f, "\"perceptual.in.bias\"", "\"perceptual.on.bias\"");
+}
+
+static void wrong_fidelity(File *f)
+{
+    header_replace(f, "\"fidelity\":\"0.5\"", "\"fidelity\":\"1.5\"");
+}
+
+static void no_fidelity(File *f)
+{
+    header_replace(f, "\"fidelity\":\"0.5\"", "\"fidelity\":\"\"");
+}
+
 typedef struct {
     const char *name, *expected;
     void (*damage)(File *f);
@@ -167,6 +182,9 @@ static const Damage damages[] = {
     {"wrong-scale", "for x4, but x2 is wanted", wrong_scale},
     {"wrong-format", "no model of this version's format", wrong_format},
     {"wrong-tier", "of tier 'huge'", wrong_tier},
+    {"half-a-perceptual", "lacks the tensor 'perceptual.in.bias'", half_perceptual},
+    {"wrong-fidelity", "'1.5' instead of a number from 0 to 1", wrong_fidelity},
+    {"no-fidelity", "'' instead of a number from 0 to 1", no_fidelity},
 };
 
 /* Fails unless the element refuses `path` once a start, and then works with the good model. */
@@ -228,7 +246,7 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     folder = g_dir_make_tmp("yonos-models-XXXXXX", NULL);
     good = g_build_filename(folder, "good.safetensors", NULL);
-    small_model_write(good, 2, SEED);
+    small_model_make(good, &(SmallModel){.scale = 2, .seed = SEED, .perceptual = TRUE, .fidelity = "0.5"});
     for (guint k = 0; k < G_N_ELEMENTS(damages); k++) {
         char *path = g_strconcat("/element/model/", damages[k].name, NULL);
         g_test_add_data_func(path, &damages[k], test_damage);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The upscaler as a whole: which device it takes, and what it says where a device is missing, fails or is lost; Vulkan
- * against the CPU over the whole network; the validation layers over the same; noise. */
+ * against the CPU over the whole network; the validation layers over the same; noise and fidelity. */
 #include "base/error.h"
 #include "base/random.h"
 #include "small-model.h"
@@ -175,32 +175,99 @@ static void test_noise(gconstpointer data)
     yonos_upscaler_free(again);
 }
 
+static YonosUpscaler *open_model(const char *device, const SmallModel *model)
+{
+    char *path = g_build_filename(folder, "m.safetensors", NULL);
+    YonosUpscalerParams p = {path, device, 2, SEED, rgb(WIDTH, HEIGHT), rgb(WIDTH * 2, HEIGHT * 2)};
+    GError *error = NULL;
+    YonosUpscaler *up;
+
+    small_model_make(path, model);
+    up = yonos_upscaler_new(&p, &error);
+    g_assert_no_error(error);
+    g_remove(path);
+    g_free(path);
+    return up;
+}
+
 /* Zeros are what a network sees that does not listen to its noise. */
 static void test_no_noise(gconstpointer data)
 {
     const char *device = ((const Device *)data)->device;
-    char *path = g_build_filename(folder, "deaf.safetensors", NULL);
-    YonosUpscalerParams p = {path, device, 2, SEED, rgb(WIDTH, HEIGHT), rgb(WIDTH * 2, HEIGHT * 2)};
     YonosUpscaler *deaf, *up;
-    GError *error = NULL;
     guint8 *none;
 
-    small_model_make(path, &(SmallModel){.scale = 2, .seed = SEED, .deaf = TRUE});
-    if (!absent(device)) {
-        deaf = yonos_upscaler_new(&p, &error);
-        g_assert_no_error(error);
-        up = open_upscaler(device, 2, WIDTH, HEIGHT, &error);
-        g_assert_no_error(error);
-        none = with_noise(up, YONOS_NOISE_NONE, SEED);
-        check_same(with_noise(deaf, YONOS_NOISE_FIXED, SEED), none, TRUE);
-        check_same(with_noise(deaf, YONOS_NOISE_FRESH, SEED), none, TRUE);
-        check_same(with_noise(up, YONOS_NOISE_FIXED, SEED), none, FALSE);
-        g_free(none);
-        yonos_upscaler_free(up);
-        yonos_upscaler_free(deaf);
-    }
-    g_remove(path);
-    g_free(path);
+    if (absent(device))
+        return;
+    deaf = open_model(device, &(SmallModel){.scale = 2, .seed = SEED, .deaf = TRUE});
+    up = open_model(device, &(SmallModel){.scale = 2, .seed = SEED});
+    none = with_noise(up, YONOS_NOISE_NONE, SEED);
+    check_same(with_noise(deaf, YONOS_NOISE_FIXED, SEED), none, TRUE);
+    check_same(with_noise(deaf, YONOS_NOISE_FRESH, SEED), none, TRUE);
+    check_same(with_noise(up, YONOS_NOISE_FIXED, SEED), none, FALSE);
+    g_free(none);
+    yonos_upscaler_free(up);
+    yonos_upscaler_free(deaf);
+}
+
+static guint8 *with_fidelity(YonosUpscaler *up, float fidelity)
+{
+    yonos_upscaler_set_fidelity(up, fidelity);
+    return with_noise(up, YONOS_NOISE_FIXED, SEED);
+}
+
+/* What a model makes whose one decoder has that share of the second. */
+static guint8 *of_one_decoder(const char *device, float second)
+{
+    YonosUpscaler *up = open_model(device, &(SmallModel){.scale = 2, .seed = SEED, .second = second});
+    guint8 *large = with_fidelity(up, 1);
+
+    g_assert_false(yonos_upscaler_has_perceptual(up));
+    check_same(with_fidelity(up, 0), large, TRUE);
+    yonos_upscaler_free(up);
+    return large;
+}
+
+/* Up to the rounding of the weights. */
+static void check_near(guint8 *a, const guint8 *b)
+{
+    for (int k = 0; k < LARGE; k++)
+        g_assert_cmpint(ABS(a[k] - b[k]), <=, 1);
+    g_free(a);
+}
+
+static void test_fidelity(gconstpointer data)
+{
+    const char *device = ((const Device *)data)->device;
+    SmallModel model = {.scale = 2, .seed = SEED, .perceptual = TRUE};
+    guint8 *first, *second, *mean;
+    YonosUpscaler *up;
+
+    if (absent(device))
+        return;
+    g_test_message("%s seed %d", device, SEED);
+    first = of_one_decoder(device, 0);
+    second = of_one_decoder(device, 1);
+    mean = of_one_decoder(device, 0.5f);
+    up = open_model(device, &model);
+    g_assert_true(yonos_upscaler_has_perceptual(up));
+    check_same(with_noise(up, YONOS_NOISE_FIXED, SEED), first, TRUE);
+    check_same(with_fidelity(up, 0), second, TRUE);
+    check_near(with_fidelity(up, 0.5f), mean);
+    check_same(with_fidelity(up, 0.25f), mean, FALSE);
+    check_same(with_fidelity(up, 1), first, TRUE);
+    check_same(with_fidelity(up, 0), first, FALSE);
+    check_same(with_fidelity(up, -1), first, TRUE);
+    yonos_upscaler_free(up);
+    model.fidelity = "0.5";
+    up = open_model(device, &model);
+    check_near(with_noise(up, YONOS_NOISE_FIXED, SEED), mean);
+    check_same(with_fidelity(up, 1), first, TRUE);
+    check_near(with_fidelity(up, -1), mean);
+    yonos_upscaler_free(up);
+    g_free(first);
+    g_free(second);
+    g_free(mean);
 }
 
 static void test_sizes(void)
@@ -501,6 +568,7 @@ int main(int argc, char **argv)
     for (guint k = 0; k < G_N_ELEMENTS(devices); k++) {
         add_test("noise", &devices[k], test_noise);
         add_test("no-noise", &devices[k], test_no_noise);
+        add_test("fidelity", &devices[k], test_fidelity);
     }
 #ifdef HAVE_VULKAN
     add_vulkan_tests();

@@ -5,6 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define FIRST "decoder."
+#define SECOND "perceptual."
+
 void yonos_model_file_clear(YonosModelFile *model)
 {
     yonos_safetensors_free(model->file);
@@ -19,9 +22,27 @@ static gboolean metadata_is(const YonosModelFile *model, const char *key, const 
 
 gboolean yonos_model_file_open_weights(YonosModelFile *model, const char *path, GError **error)
 {
-    *model = (YonosModelFile){yonos_safetensors_open(path, error), NULL, NULL, 0};
+    *model = (YonosModelFile){.file = yonos_safetensors_open(path, error)};
     model->path = g_strdup(path);
     return model->file != NULL;
+}
+
+static gboolean read_fidelity(YonosModelFile *model, GError **error)
+{
+    const char *text = yonos_safetensors_metadata(model->file, "fidelity");
+    char *end = NULL;
+
+    model->fidelity = 1;
+    for (guint i = 0; !model->perceptual && i < yonos_safetensors_count(model->file); i++)
+        model->perceptual = g_str_has_prefix(yonos_safetensors_name(model->file, i), SECOND);
+    if (!model->perceptual || !text)
+        return TRUE;
+    model->fidelity = (float)g_ascii_strtod(text, &end);
+    if (end != text && !*end && model->fidelity >= 0 && model->fidelity <= 1)
+        return TRUE;
+    g_set_error(error, YONOS_ERROR, YONOS_ERROR_MODEL, "%s has the fidelity '%s' instead of a number from 0 to 1.",
+                model->path, text);
+    return FALSE;
 }
 
 gboolean yonos_model_file_open(YonosModelFile *model, const char *path, int scale, GError **error)
@@ -45,7 +66,7 @@ gboolean yonos_model_file_open(YonosModelFile *model, const char *path, int scal
         g_set_error(error, YONOS_ERROR, YONOS_ERROR_MODEL,
                     "%s is a model for x%d, but x%d is wanted; set another model or another size.", path,
                     model->scale, scale);
-    else
+    else if (read_fidelity(model, error))
         return TRUE;
     yonos_model_file_clear(model);
     return FALSE;
@@ -138,6 +159,48 @@ gboolean yonos_model_file_load(const YonosModelFile *model, YonosExecutor *ex, G
             ok = FALSE;
         }
     g_hash_table_unref(known);
+    return ok;
+}
+
+/* The name of the second decoder's tensor, to be freed, or NULL where `name` is not of the first. */
+static char *second_name(const char *name)
+{
+    return g_str_has_prefix(name, FIRST) ? g_strconcat(SECOND, name + strlen(FIRST), NULL) : NULL;
+}
+
+void yonos_model_file_add_perceptual(YonosGraph *graph)
+{
+    guint n = graph->params->len;
+
+    for (guint i = 0; i < n; i++) {
+        const YonosParam *param = &g_array_index(graph->params, YonosParam, i);
+        char *name = second_name(param->name);
+        if (name)
+            yonos_graph_param(graph, name, yonos_graph_shape(graph, param->tensor));
+        g_free(name);
+    }
+}
+
+gboolean yonos_model_file_mix_decoders(YonosExecutor *ex, const float *weights, float fidelity, GError **error)
+{
+    gboolean ok = TRUE;
+
+    for (guint i = 0; ok && i < ex->graph->params->len; i++) {
+        const YonosParam *param = &g_array_index(ex->graph->params, YonosParam, i);
+        const YonosTensor *t = yonos_graph_at(ex->graph, param->tensor), *second;
+        gsize n = yonos_shape_elements(t->shape);
+        char *name = second_name(param->name);
+        float *mixed;
+        if (!name)
+            continue;
+        second = yonos_graph_find_param(ex->graph, name);
+        mixed = g_new(float, n);
+        for (gsize k = 0; k < n; k++)
+            mixed[k] = fidelity * weights[t->offset + k] + (1 - fidelity) * weights[second->offset + k];
+        ok = yonos_executor_write(ex, t->buffer, t->offset, mixed, n, error);
+        g_free(mixed);
+        g_free(name);
+    }
     return ok;
 }
 

@@ -5,7 +5,9 @@
 #include "weights/safetensors.h"
 
 /* Model files of the compact network: safetensors with the metadata keys
- * format = "gst-yonos-1", architecture = "compact", tier, scale; further keys are the card's. */
+ * format = "gst-yonos-1", architecture = "compact", tier, scale; further keys are the card's. Beside the decoder
+ * (decoder.*, trained for fidelity) a file may hold a second one of the same shapes (perceptual.*), and then with the key
+ * fidelity, 0 to 1, the first one's share unless the user sets it; 1 if absent. */
 
 #define YONOS_MODEL_FORMAT "gst-yonos-1"
 
@@ -14,13 +16,15 @@ typedef struct {
     char *path;
     const char *tier; /* lives as long as `file` */
     int scale;
+    gboolean perceptual; /* it holds a second decoder */
+    float fidelity;      /* 1 without a second decoder */
 } YonosModelFile;
 
 /* Opens and checks the metadata. `scale` 0 takes any. FALSE with a sentence that names the path. */
 gboolean yonos_model_file_open(YonosModelFile *model, const char *path, int scale, GError **error);
 void yonos_model_file_clear(YonosModelFile *model);
 
-/* Opens any weights file, without looking at its metadata: tier NULL, scale 0. To be cleared after a failure too. */
+/* Opens any weights file, without looking at its metadata: tier NULL, numbers 0. To be cleared after a failure too. */
 gboolean yonos_model_file_open_weights(YonosModelFile *model, const char *path, GError **error);
 
 /* Reads one tensor in our memory order: values has the elements of `shape`. */
@@ -31,6 +35,14 @@ gboolean yonos_model_file_read(const YonosModelFile *model, const char *name, Yo
  * misshapen tensor is an error, and so are NaN and infinity. A parameter {1, 1, 1, c} has one dimension in the file,
  * others are convolution weights [out, in, kh, kw]. */
 gboolean yonos_model_file_load(const YonosModelFile *model, YonosExecutor *ex, GError **error);
+
+/* Gives the graph a parameter perceptual.* for every decoder.*, so that they are loaded and written with the others; no
+ * node uses them. */
+void yonos_model_file_add_perceptual(YonosGraph *graph);
+
+/* Sets the executor's decoder between the two that `weights` holds, the parameter buffer as it was loaded:
+ * decoder = fidelity decoder + (1 - fidelity) perceptual, fidelity 0 to 1. */
+gboolean yonos_model_file_mix_decoders(YonosExecutor *ex, const float *weights, float fidelity, GError **error);
 
 /* Writes the parameters held in `values` (laid out as graph->param_buffer), frozen ones left out, with the given
  * metadata (char * -> char *). `only`, unless NULL, is the prefix that names must have. */
