@@ -3,24 +3,29 @@
 #include "base/error.h"
 #include "models/model-file.h"
 #include "noise.h"
-#include "stage.h"
 
 #include <string.h>
 
 #define SLOPE 0.1f
 #define T YONOS_COMPACT_TIME
 
-static gboolean read_into(const YonosGraph *g, const YonosModelFile *file, const char *prefix, float *values,
-                          GError **error)
+/* Fills our parameters `prefix`* from the file's tensors `from`*. */
+static gboolean read_into(const YonosGraph *g, const YonosModelFile *file, const char *prefix, const char *from,
+                          float *values, GError **error)
 {
-    for (guint i = 0; i < g->params->len; i++) {
+    gboolean ok = TRUE;
+
+    for (guint i = 0; ok && i < g->params->len; i++) {
         const YonosParam *param = &g_array_index(g->params, YonosParam, i);
         const YonosTensor *t = yonos_graph_at(g, param->tensor);
-        if (g_str_has_prefix(param->name, prefix) &&
-            !yonos_model_file_read(file, param->name, t->shape, values + t->offset, error))
-            return FALSE;
+        char *name;
+        if (!g_str_has_prefix(param->name, prefix))
+            continue;
+        name = g_strconcat(from, param->name + strlen(prefix), NULL);
+        ok = yonos_model_file_read(file, name, t->shape, values + t->offset, error);
+        g_free(name);
     }
-    return TRUE;
+    return ok;
 }
 
 /* y = W x + b of a 1x1 convolution in the file; `name` without its suffix. */
@@ -68,20 +73,50 @@ static gboolean fold_time(const YonosGraph *g, const YonosModelFile *file, float
     return TRUE;
 }
 
-static gboolean gather(const YonosGraph *g, const char *folder, int scale, float *values, GError **error)
+static char *result_path(const char *folder, const char *name, int scale)
 {
-    static const char *const from[][2] = {{"teacher", "lr_encoder."}, {"teacher", "student."}, {"decoder", "decoder."}};
+    char *file = g_strdup_printf("%s-x%d.safetensors", name, scale), *path = g_build_filename(folder, file, NULL);
+
+    g_free(file);
+    return path;
+}
+
+static gboolean gather(const YonosGraph *g, const char *folder, int scale, gboolean perceptual, float *values,
+                       GError **error)
+{
+    /* file, its prefix, ours */
+    static const char *const from[][3] = {{"denoiser", "lr_encoder.", "lr_encoder."},
+                                          {"denoiser", "student.", "student."},
+                                          {"decoder", "decoder.", "decoder."},
+                                          {"perceptual", "decoder.", "perceptual."}};
     gboolean ok = TRUE;
 
-    for (guint i = 0; ok && i < G_N_ELEMENTS(from); i++) {
-        char *path = yonos_stage_file(yonos_stage(from[i][0]), scale, folder);
+    for (guint i = 0; ok && i < G_N_ELEMENTS(from) - !perceptual; i++) {
+        char *path = result_path(folder, from[i][0], scale);
         YonosModelFile file;
-        ok = yonos_model_file_open_weights(&file, path, error) && read_into(g, &file, from[i][1], values, error) &&
+        ok = yonos_model_file_open_weights(&file, path, error) &&
+             read_into(g, &file, from[i][2], from[i][1], values, error) &&
              (strcmp(from[i][1], "student.") || fold_time(g, &file, values, error));
         yonos_model_file_clear(&file);
         g_free(path);
     }
     return ok;
+}
+
+static void write_metadata(GHashTable *metadata, const char *tier, int scale, gboolean perceptual,
+                           const char *const *facts)
+{
+    g_hash_table_insert(metadata, g_strdup("format"), g_strdup(YONOS_MODEL_FORMAT));
+    g_hash_table_insert(metadata, g_strdup("architecture"), g_strdup("compact"));
+    g_hash_table_insert(metadata, g_strdup("tier"), g_strdup(tier));
+    g_hash_table_insert(metadata, g_strdup("scale"), g_strdup_printf("%d", scale));
+    if (perceptual)
+        g_hash_table_insert(metadata, g_strdup("fidelity"), g_strdup("1"));
+    for (; facts && *facts; facts++) {
+        const char *equals = strchr(*facts, '=');
+        if (equals)
+            g_hash_table_insert(metadata, g_strndup(*facts, equals - *facts), g_strdup(equals + 1));
+    }
 }
 
 gboolean yonos_export(const char *folder, const char *tier, int scale, const char *const *facts, const char *path,
@@ -92,23 +127,21 @@ gboolean yonos_export(const char *folder, const char *tier, int scale, const cha
     YonosTensorId x = yonos_graph_input(g, "x", YONOS_F32, (YonosShape){1, 16, 16, 3});
     YonosTensorId noise =
         yonos_graph_input(g, "noise", YONOS_F32, (YonosShape){1, 2 * scale, 2 * scale, YONOS_COMPACT_LATENT});
+    char *second = result_path(folder, "perceptual", scale);
+    gboolean perceptual = g_file_test(second, G_FILE_TEST_EXISTS), ok;
     float *values;
-    gboolean ok;
 
     yonos_compact_upscale(g, yonos_compact_tier(tier), x, noise, scale);
-    g_hash_table_insert(metadata, g_strdup("format"), g_strdup(YONOS_MODEL_FORMAT));
-    g_hash_table_insert(metadata, g_strdup("architecture"), g_strdup("compact"));
-    g_hash_table_insert(metadata, g_strdup("tier"), g_strdup(tier));
-    g_hash_table_insert(metadata, g_strdup("scale"), g_strdup_printf("%d", scale));
-    for (; facts && *facts; facts++) {
-        const char *equals = strchr(*facts, '=');
-        if (equals)
-            g_hash_table_insert(metadata, g_strndup(*facts, equals - *facts), g_strdup(equals + 1));
-    }
+    if (perceptual)
+        yonos_model_file_add_perceptual(g);
+    write_metadata(metadata, tier, scale, perceptual, facts);
+    if (!perceptual && g_hash_table_contains(metadata, "fidelity"))
+        yonos_graph_fail(g, "A fidelity needs two decoders, and there is no %s; leave it out.", second);
     values = g_new0(float, g_array_index(g->buffers, YonosBuffer, g->param_buffer).size);
-    ok = yonos_graph_check(g, error) && gather(g, folder, scale, values, error) &&
+    ok = yonos_graph_check(g, error) && gather(g, folder, scale, perceptual, values, error) &&
          yonos_model_file_write(path, g, values, YONOS_ST_F16, NULL, metadata, error);
     g_free(values);
+    g_free(second);
     g_hash_table_unref(metadata);
     yonos_graph_free(g);
     return ok;

@@ -163,13 +163,27 @@ static gboolean fit(int argc, char **argv, GError **error)
     return ok;
 }
 
+/* The facts, taken over, and one more. */
+static char **with_fidelity(char **facts, double fidelity)
+{
+    guint n = facts ? g_strv_length(facts) : 0;
+    char number[G_ASCII_DTOSTR_BUF_SIZE];
+
+    facts = g_renew(char *, facts, n + 2);
+    facts[n] = g_strconcat("fidelity=", g_ascii_formatd(number, sizeof number, "%g", fidelity), NULL);
+    facts[n + 1] = NULL;
+    return facts;
+}
+
 static gboolean export(int argc, char **argv, GError **error)
 {
     char *tier = NULL, **facts = NULL;
     int scale = 2;
+    double fidelity = -1;
     GOptionEntry entries[] = {
         {"tier", 0, 0, G_OPTION_ARG_STRING, &tier, "Tier (fast)", "NAME"},
         {"scale", 0, 0, G_OPTION_ARG_INT, &scale, "2, 4 or 8", "N"},
+        {"fidelity", 0, 0, G_OPTION_ARG_DOUBLE, &fidelity, "Default share of the first of two decoders (1)", "0..1"},
         {"fact", 0, 0, G_OPTION_ARG_STRING_ARRAY, &facts, "A line of the model card, for the metadata", "KEY=VALUE"},
         {0}};
     GOptionContext *context = g_option_context_new("FOLDER MODEL - make a model file of a chain's results");
@@ -182,6 +196,10 @@ static gboolean export(int argc, char **argv, GError **error)
         tier = g_strdup("fast");
     if (ok && (argc != 3 || (scale != 2 && scale != 4 && scale != 8) || !yonos_compact_tier(tier)))
         ok = usage(error, "'export' takes a folder and a model's path; the scale is 2, 4 or 8.");
+    if (ok && fidelity != -1 && !(fidelity >= 0 && fidelity <= 1))
+        ok = usage(error, "A fidelity is a number from 0 to 1.");
+    if (ok && fidelity != -1)
+        facts = with_fidelity(facts, fidelity);
     ok = ok && yonos_export(argv[1], tier, scale, (const char *const *)facts, argv[2], error);
     g_strfreev(facts);
     g_free(tier);

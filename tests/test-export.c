@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* A model file of a chain's results, with one decoder and with two. Untrained weights do. */
+#include "base/error.h"
+#include "base/random.h"
+#include "export.h"
+#include "models/model-file.h"
+
+#include <glib/gstdio.h>
+#include <math.h>
+#include <string.h>
+
+#define SEED 20261123
+#define SCALE 2
+
+static char *folder, *model;
+
+static char *in_folder(const char *name)
+{
+    return g_build_filename(folder, name, NULL);
+}
+
+/* Writes what the denoiser's stage leaves, or the decoder's. */
+static void write_result(const char *name, gboolean decoder, guint64 seed)
+{
+    const YonosCompactTier *tier = yonos_compact_tier("fast");
+    YonosGraph *g = yonos_graph_new();
+    YonosTensorId x = yonos_graph_input(g, "x", YONOS_F32, (YonosShape){1, 8, 8, 3});
+    YonosTensorId z = yonos_graph_input(g, "z", YONOS_F32, (YonosShape){1, 2, 2, YONOS_COMPACT_LATENT});
+    YonosTensorId time = yonos_graph_input(g, "time", YONOS_F32, (YonosShape){1, 1, 1, YONOS_COMPACT_TIME});
+    char *path = in_folder(name);
+    GError *error = NULL;
+    float *values;
+    gsize n;
+
+    if (decoder)
+        yonos_compact_decoder(g, tier, z, x, SCALE);
+    else
+        yonos_compact_student(g, tier, z, yonos_compact_lr_encoder(g, tier, x, SCALE), time);
+    g_assert_true(yonos_graph_check(g, &error));
+    n = g_array_index(g->buffers, YonosBuffer, g->param_buffer).size;
+    values = g_new(float, n);
+    for (gsize k = 0; k < n; k++)
+        values[k] = 0.1f * yonos_random_normal(seed, k);
+    yonos_model_file_write(path, g, values, YONOS_ST_F32, NULL, NULL, &error);
+    g_assert_no_error(error);
+    g_free(values);
+    g_free(path);
+    yonos_graph_free(g);
+}
+
+static void remove_result(const char *name)
+{
+    char *path = in_folder(name);
+
+    g_remove(path);
+    g_free(path);
+}
+
+/* Exports and opens the result. */
+static YonosModelFile export(const char *const *facts)
+{
+    YonosModelFile file;
+    GError *error = NULL;
+
+    yonos_export(folder, "fast", SCALE, facts, model, &error);
+    g_assert_no_error(error);
+    yonos_model_file_open(&file, model, SCALE, &error);
+    g_assert_no_error(error);
+    return file;
+}
+
+/* Fails unless the model's tensors `ours`* are the result's decoder.*, all of them, to half precision. */
+static void check_decoder(const YonosModelFile *file, const char *ours, const char *result)
+{
+    char *path = in_folder(result);
+    YonosSafetensors *st = yonos_safetensors_open(path, NULL);
+
+    for (guint i = 0; i < yonos_safetensors_count(st); i++) {
+        const char *name = yonos_safetensors_name(st, i);
+        char *other = g_strconcat(ours, name + strlen("decoder."), NULL);
+        gint64 dims[YONOS_ST_MAX_DIMS];
+        gsize n = 1;
+        guint n_dims;
+        float *want, *got;
+        g_assert_true(yonos_safetensors_shape(st, name, &n_dims, dims));
+        for (guint k = 0; k < n_dims; k++)
+            n *= (gsize)dims[k];
+        want = g_new(float, n);
+        got = g_new(float, n);
+        g_assert_true(yonos_safetensors_read_f32(st, name, want, n, NULL));
+        g_assert_true(yonos_safetensors_read_f32(file->file, other, got, n, NULL));
+        for (gsize k = 0; k < n; k++)
+            if (fabsf(got[k] - want[k]) > 0x1p-11f * fabsf(want[k]) + 0x1p-25f)
+                g_error("%s of %s, value %" G_GSIZE_FORMAT ": %g, not %g", other, result, k, got[k], want[k]);
+        g_free(want);
+        g_free(got);
+        g_free(other);
+    }
+    yonos_safetensors_free(st);
+    g_free(path);
+}
+
+static void test_one_decoder(void)
+{
+    const char *facts[] = {"fidelity=0.5", NULL};
+    YonosModelFile file = export(NULL);
+    GError *error = NULL;
+
+    g_assert_false(file.perceptual);
+    check_decoder(&file, "decoder.", "decoder-x2.safetensors");
+    yonos_model_file_clear(&file);
+    g_assert_false(yonos_export(folder, "fast", SCALE, facts, model, &error));
+    g_assert_error(error, YONOS_ERROR, YONOS_ERROR_MODEL);
+    g_assert_nonnull(strstr(error->message, "perceptual-x2.safetensors"));
+    g_error_free(error);
+}
+
+static void test_two_decoders(void)
+{
+    const char *facts[] = {"fidelity=0.25", NULL};
+    YonosModelFile file;
+
+    write_result("perceptual-x2.safetensors", TRUE, SEED + 2);
+    file = export(NULL);
+    g_assert_true(file.perceptual);
+    g_assert_cmpfloat(file.fidelity, ==, 1);
+    check_decoder(&file, "decoder.", "decoder-x2.safetensors");
+    check_decoder(&file, "perceptual.", "perceptual-x2.safetensors");
+    yonos_model_file_clear(&file);
+    file = export(facts);
+    g_assert_cmpfloat(file.fidelity, ==, 0.25f);
+    yonos_model_file_clear(&file);
+    remove_result("perceptual-x2.safetensors");
+}
+
+int main(int argc, char **argv)
+{
+    int status;
+
+    g_test_init(&argc, &argv, NULL);
+    g_test_message("seed %d", SEED);
+    folder = g_dir_make_tmp("yonos-export-XXXXXX", NULL);
+    model = in_folder("model.safetensors");
+    write_result("denoiser-x2.safetensors", FALSE, SEED);
+    write_result("decoder-x2.safetensors", TRUE, SEED + 1);
+    g_test_add_func("/export/one-decoder", test_one_decoder);
+    g_test_add_func("/export/two-decoders", test_two_decoders);
+    status = g_test_run();
+    g_remove(model);
+    remove_result("denoiser-x2.safetensors");
+    remove_result("decoder-x2.safetensors");
+    g_rmdir(folder);
+    g_free(model);
+    g_free(folder);
+    return status;
+}
