@@ -20,10 +20,11 @@ static float deviation(const char *name, YonosShape s)
     return g_str_has_suffix(name, ".1.weight") ? 0.3f * he : he;
 }
 
-/* Weights from the noise, whose channels are the first. */
-static gboolean of_noise(const char *name, YonosShape s, gsize n)
+/* The channels of the noise are the first. */
+static gboolean is_zero(const SmallModel *model, const char *name, YonosShape s, gsize n)
 {
-    return !strcmp(name, "student.in.weight") && n / s.c % s.w < YONOS_COMPACT_LATENT;
+    return (model->plain && g_str_has_prefix(name, "decoder.out")) ||
+           (model->deaf && !strcmp(name, "student.in.weight") && n / s.c % s.w < YONOS_COMPACT_LATENT);
 }
 
 static void fill(const SmallModel *model, const char *name, const YonosTensor *t, float second, float *values)
@@ -32,7 +33,7 @@ static void fill(const SmallModel *model, const char *name, const YonosTensor *t
         float first = yonos_random_normal(model->seed, t->offset + n);
         float other = yonos_random_normal(model->seed + 1, t->offset + n);
         float value = deviation(name, t->shape) * ((1 - second) * first + second * other);
-        values[n] = model->deaf && of_noise(name, t->shape, n) ? 0 : value;
+        values[n] = is_zero(model, name, t->shape, n) ? 0 : value;
     }
 }
 

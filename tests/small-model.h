@@ -7,6 +7,7 @@ typedef struct {
     int scale;
     guint64 seed;
     gboolean deaf;        /* its noise is multiplied by zero */
+    gboolean plain;       /* adds nothing to bicubic */
     float second;         /* share of a second decoder in the first */
     gboolean perceptual;  /* holds that second one too */
     const char *fidelity; /* metadata; may be NULL */

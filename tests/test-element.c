@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The element refuses what it cannot do with one sentence, and enlarges every format. */
+/* The element refuses what it cannot do with one sentence, enlarges every format, and leaves a gray ramp one. */
 #include "element-check.h"
 #include "small-model.h"
 
 #include <glib/gstdio.h>
 #include <gst/video/video.h>
+#include <math.h>
 
 #define SEED 20261123
 #define CAPS "video/x-raw,format=I420,framerate=25/1,width=34,height=18"
@@ -89,6 +90,97 @@ static void test_enlarge(void)
     g_free(model);
 }
 
+#define WIDTH 64
+#define HEIGHT 36
+
+/* The ramp at a place of the small picture: 0 to 1 from the upper left to the lower right corner. */
+static double ramp(double x, double y)
+{
+    return (CLAMP(x, 0, WIDTH - 1) + CLAMP(y, 0, HEIGHT - 1)) / (WIDTH + HEIGHT - 2);
+}
+
+/* What component c should hold at (x, y) of its plane; chroma is always in the middle. */
+static double wanted(const GstVideoInfo *info, guint c, int x, int y)
+{
+    double scale = (double)info->width / WIDTH, value = ramp((x + 0.5) / scale - 0.5, (y + 0.5) / scale - 0.5);
+
+    if (!GST_VIDEO_INFO_IS_YUV(info))
+        return value * 255;
+    return c == 0 ? 16 + value * 219 : 128;
+}
+
+/* The mean of |component - wanted| in codes, by component; with `write` they become what is wanted. */
+static void visit_ramp(const GstVideoInfo *info, GstBuffer *buffer, gboolean write, double error[3])
+{
+    GstVideoFrame frame;
+
+    g_assert_true(gst_video_frame_map(&frame, info, buffer, GST_MAP_READWRITE));
+    for (guint c = 0; c < 3; c++) {
+        int width = GST_VIDEO_FRAME_COMP_WIDTH(&frame, c), height = GST_VIDEO_FRAME_COMP_HEIGHT(&frame, c);
+        error[c] = 0;
+        for (int y = 0; y < height; y++)
+            for (int x = 0; x < width; x++) {
+                guint8 *at = (guint8 *)GST_VIDEO_FRAME_COMP_DATA(&frame, c) +
+                             y * GST_VIDEO_FRAME_COMP_STRIDE(&frame, c) + x * GST_VIDEO_FRAME_COMP_PSTRIDE(&frame, c);
+                if (write)
+                    *at = (guint8)(wanted(info, c, x, y) + 0.5);
+                error[c] += fabs(*at - wanted(info, c, x, y)) / (width * height);
+            }
+    }
+    gst_video_frame_unmap(&frame);
+}
+
+static void check_gray(const char *model, int scale, const char *format)
+{
+    GstElement *el = element_new(model, "cpu");
+    char *caps = g_strdup_printf("video/x-raw,format=%s,framerate=25/1,width=%d,height=%d", format, WIDTH, HEIGHT);
+    char *out = g_strdup_printf("video/x-raw,width=%d", WIDTH * scale);
+    GstHarness *h = element_start(el, NULL, caps, out);
+    GstVideoInfo info;
+    GstBuffer *buffer;
+    double error[3];
+
+    gst_video_info_set_format(&info, gst_video_format_from_string(format), WIDTH, HEIGHT);
+    buffer = gst_buffer_new_allocate(NULL, info.size, NULL);
+    visit_ramp(&info, buffer, TRUE, error);
+    buffer = gst_harness_push_and_pull(h, buffer);
+    gst_video_info_set_format(&info, gst_video_format_from_string(format), WIDTH * scale, HEIGHT * scale);
+    visit_ramp(&info, buffer, FALSE, error);
+    g_test_message("%s %s: mean error %.3f %.3f %.3f of 255", model, format, error[0], error[1], error[2]);
+    for (int c = 0; c < 3; c++)
+        g_assert_cmpfloat(error[c], <=, 1);
+    gst_buffer_unref(buffer);
+    element_stop(h, el);
+    gst_object_unref(el);
+    g_free(caps);
+    g_free(out);
+}
+
+static void test_gray_plain(void)
+{
+    char *model = in_folder("%s/plain.safetensors");
+
+    small_model_make(model, &(SmallModel){.scale = 2, .seed = SEED, .plain = TRUE});
+    check_gray(model, 2, "RGB");
+    check_gray(model, 2, "I420");
+    g_remove(model);
+    g_free(model);
+}
+
+static void test_gray_shipped(gconstpointer data)
+{
+    int scale = GPOINTER_TO_INT(data);
+    char *model = g_strdup_printf("%s/fast-x%d.safetensors", g_getenv("YONOS_SHIPPED_MODELS"), scale);
+
+    if (g_file_test(model, G_FILE_TEST_EXISTS)) {
+        check_gray(model, scale, "RGB");
+        check_gray(model, scale, "I420");
+    } else {
+        g_test_skip("no such model is shipped");
+    }
+    g_free(model);
+}
+
 int main(int argc, char **argv)
 {
     gst_init(&argc, &argv);
@@ -102,6 +194,9 @@ int main(int argc, char **argv)
         g_free(path);
     }
     g_test_add_func("/element/enlarges", test_enlarge);
+    g_test_add_func("/element/gray/plain", test_gray_plain);
+    g_test_add_data_func("/element/gray/fast-x2", GINT_TO_POINTER(2), test_gray_shipped);
+    g_test_add_data_func("/element/gray/fast-x4", GINT_TO_POINTER(4), test_gray_shipped);
     int status = g_test_run();
     g_rmdir(folder);
     g_free(folder);
