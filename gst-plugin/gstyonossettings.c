@@ -158,32 +158,32 @@ gst_yonos_settings_install (GObjectClass * klass)
   klass->get_property = get_property;
   g_object_class_install_property (klass, PROP_SCALE,
       g_param_spec_enum ("scale", "Scale",
-          "Enlargement, where no size is fixed downstream",
+          "Enlargement of width and height, where no size is fixed downstream",
           scale_get_type (), DEFAULT_SCALE, ready));
   g_object_class_install_property (klass, PROP_MODEL,
       g_param_spec_string ("model", "Model",
-          "Path of a .safetensors model (NULL = the shipped one of the tier)",
-          NULL, ready));
+          "Path of a .safetensors model of the wanted scale (NULL = the "
+          "shipped one of the tier)", NULL, ready));
   g_object_class_install_property (klass, PROP_TIER,
       g_param_spec_enum ("tier", "Tier",
           "Which shipped model to use where the model property is not set",
           gst_yonos_tier_get_type (), DEFAULT_TIER, ready));
   g_object_class_install_property (klass, PROP_DEVICE,
       g_param_spec_string ("device", "Device",
-          "auto, cpu, a Vulkan device's index, or a part of its name",
-          DEFAULT_DEVICE, ready));
+          "auto (the first GPU, else the CPU), cpu, a Vulkan device's index, "
+          "or a part of its name", DEFAULT_DEVICE, ready));
   g_object_class_install_property (klass, PROP_SEED,
       g_param_spec_uint64 ("seed", "Seed",
-          "Seed of the noise that the model draws details from", 0, G_MAXUINT64,
-          DEFAULT_SEED, playing));
+          "Seed of the noise; the same seed gives the same frames", 0,
+          G_MAXUINT64, DEFAULT_SEED, playing));
   g_object_class_install_property (klass, PROP_NOISE,
       g_param_spec_enum ("noise", "Noise",
-          "Noise that the model draws details from",
+          "The noise that details are drawn from, in the frames from now on",
           noise_get_type (), DEFAULT_NOISE, playing));
   g_object_class_install_property (klass, PROP_FIDELITY,
       g_param_spec_float ("fidelity", "Fidelity",
-          "From 0, invented detail, to 1, closest to the truth; -1 = the "
-          "model's default (no effect on models with one decoder)", -1, 1,
+          "From 0, more invented detail, to 1, closest to the truth; below 0 = "
+          "the model's default; no effect on models with one decoder", -1, 1,
           DEFAULT_FIDELITY, playing | GST_PARAM_CONTROLLABLE));
   gst_type_mark_as_plugin_api (scale_get_type (), 0);
   gst_type_mark_as_plugin_api (noise_get_type (), 0);

@@ -15,6 +15,18 @@
  * The first GPU with Vulkan runs it, or the CPU where there is none; the
  * #GstYonosUpscale:device property decides otherwise. A GPU stores tensors as
  * fp16 where it can; YONOS_PRECISION=fp32 in the environment turns that off.
+ * On the CPU, OMP_NUM_THREADS limits its threads. Those that wait sleep, unless
+ * OMP_WAIT_POLICY says otherwise.
+ *
+ * The network is the one of #GstYonosUpscale:model, or else the shipped one of
+ * #GstYonosUpscale:tier, from the folder YONOS_MODEL_PATH where that is set.
+ * It draws details from noise: #GstYonosUpscale:noise says whether that is the
+ * same for all frames (by default, so that still pictures stay still), absent,
+ * or another for every frame, and #GstYonosUpscale:seed which. A model may hold
+ * two decoders, one closest to the truth and one with more, invented detail;
+ * #GstYonosUpscale:fidelity goes from the second (0) to the first (1). Without
+ * it, the model's default is used. These three may change while playing, from
+ * the next frame on, and fidelity may be controlled by a #GstControlSource.
  *
  * ## Example launch lines
  * |[
@@ -23,6 +35,9 @@
  * |[
  * gst-launch-1.0 videotestsrc num-buffers=1 ! video/x-raw,width=320,height=180 ! yonosupscale scale=4 tier=quality ! pngenc ! filesink location=big.png
  * ]| Enlarges one picture four times.
+ * |[
+ * gst-launch-1.0 filesrc location=small.webm ! decodebin ! yonosupscale fidelity=0.5 noise=fresh ! videoconvert ! autovideosink
+ * ]| Half of the invented detail, and grain that moves.
  */
 
 #ifdef HAVE_CONFIG_H
