@@ -85,7 +85,7 @@ static void test_noise(void)
 static void test_loader(void)
 {
     YonosPack *pack = open_pack();
-    YonosLoaderParams params = {pack, 3, 32, 10, SEED, 0};
+    YonosLoaderParams params = {pack, 3, 32, 10, SEED, 0, {0}};
     YonosLoader *whole = yonos_loader_new(&params, NULL), *later;
     const YonosBatch *a, *b;
     GError *error = NULL;

@@ -31,6 +31,7 @@ typedef struct {
 } Fit;
 
 static const char *const level_names[] = {"a", "s", "omega", "time"};
+static const char *const reduced_names[YONOS_DEGRADE_SCALES] = {"x_l2", "x_l4", "x_l8"};
 static const int level_lengths[] = {1, 1, 1, YONOS_COMPACT_TIME};
 
 static gboolean write_constant(YonosExecutor *ex, const char *name, float value, GError **error)
@@ -101,6 +102,7 @@ static gboolean start_from(Fit *f, const YonosStageStart *start, GError **error)
 static gboolean start(Fit *f, GError **error)
 {
     const YonosFitParams *p = f->p;
+    YonosLoaderParams loader;
     gboolean resumed;
     gsize noise = p->stage->noise
                       ? (gsize)p->params.batch * (p->params.crop / 8) * (p->params.crop / 8) * YONOS_COMPACT_LATENT
@@ -117,8 +119,10 @@ static gboolean start(Fit *f, GError **error)
         yonos_progress_new(p->folder, f->name, f->optimizer->step, p->steps, p->params.batch, p->quiet, error);
     if (!f->progress)
         return FALSE;
-    f->loader = yonos_loader_new(
-        &(YonosLoaderParams){f->pack, p->params.batch, p->params.crop, noise, p->seed, f->optimizer->step}, error);
+    loader = (YonosLoaderParams){f->pack, p->params.batch, p->params.crop, noise, p->seed, f->optimizer->step, {0}};
+    for (guint k = 0; k < YONOS_DEGRADE_SCALES; k++)
+        loader.reduced[k] = yonos_graph_find_buffer(f->graph, reduced_names[k]) != YONOS_NONE;
+    f->loader = yonos_loader_new(&loader, error);
     return f->loader != NULL;
 }
 
@@ -164,6 +168,9 @@ static gboolean step(Fit *f, GError **error)
     double norm;
     float loss;
 
+    for (guint k = 0; k < YONOS_DEGRADE_SCALES; k++)
+        if (batch->reduced[k] && !write_input(f, reduced_names[k], batch->reduced[k], error))
+            return FALSE;
     op.rate = rate_at(f->p, f->optimizer->step);
     if (!write_input(f, "x_h", batch->pictures, error) || !write_input(f, "noise", batch->noise, error) ||
         (f->p->stage->levels != YONOS_LEVELS_NONE && !write_levels(f, error)) ||
@@ -226,9 +233,9 @@ gboolean yonos_fit(const YonosFitParams *p, gboolean *finished, GError **error)
             p->params.scale ? g_strdup_printf("%s-x%d", p->stage->name, p->params.scale) : g_strdup(p->stage->name);
         f.run =
             g_strdup_printf("%s %s steps %" G_GUINT64_FORMAT " batch %d crop %d rate %g decay %g clip %g average %g "
-                            "seed %" G_GUINT64_FORMAT,
+                            "seed %" G_GUINT64_FORMAT "%s",
                             p->tier, f.name, p->steps, p->params.batch, p->params.crop, p->rate, p->decay, p->clip,
-                            p->average, p->seed);
+                            p->average, p->seed, p->params.video ? " set video" : "");
         ok = start(&f, error) && loop(&f, finished, path, error);
         yonos_loader_free(f.loader);
         yonos_progress_free(f.progress);

@@ -10,6 +10,7 @@ struct YonosLoader {
     GArray *usable; /* guint: pictures at least as large as the crop */
     YonosBatch batches[AHEAD], *lent;
     GAsyncQueue *empty, *full; /* YonosBatch * */
+    YonosDegrader *degrader; /* NULL: no x_l is wanted */
     GThread *thread;
     gint stop; /* atomic */
 };
@@ -26,6 +27,20 @@ static void crop(float *out, const guint8 *rgb, guint width, guint x, guint y, i
         }
 }
 
+/* x_l of picture i as wanted */
+static void degrade(const YonosLoader *l, const YonosBatch *batch, int i, guint64 seed)
+{
+    YonosDegradation degradation;
+    gsize crop = l->params.crop;
+    float *x_l[YONOS_DEGRADE_SCALES] = {NULL};
+
+    for (int k = 0; k < YONOS_DEGRADE_SCALES; k++)
+        if (batch->reduced[k])
+            x_l[k] = batch->reduced[k] + i * 3 * (crop >> (k + 1)) * (crop >> (k + 1));
+    yonos_degradation_draw(&degradation, seed);
+    yonos_degrade(l->degrader, batch->pictures + i * 3 * crop * crop, &degradation, x_l);
+}
+
 static void fill(const YonosLoader *l, const YonosBatch *batch, guint64 k)
 {
     const YonosLoaderParams *p = &l->params;
@@ -39,6 +54,8 @@ static void fill(const YonosLoader *l, const YonosBatch *batch, guint64 k)
         crop(batch->pictures + (gsize)i * p->crop * p->crop * 3, rgb, width,
              yonos_random_bits(seed, 1) % (width - p->crop + 1), yonos_random_bits(seed, 2) % (height - p->crop + 1),
              p->crop, yonos_random_bits(seed, 3) % 8);
+        if (l->degrader)
+            degrade(l, batch, i, yonos_random_bits(seed, 4));
     }
     for (gsize n = 0; n < p->noise; n++)
         batch->noise[n] = yonos_random_normal(noise_seed, n);
@@ -55,6 +72,30 @@ static gpointer work(gpointer data)
         fill(l, batch, k);
         g_async_queue_push(l->full, batch);
     }
+}
+
+static gboolean start(YonosLoader *l, GError **error)
+{
+    const YonosLoaderParams *p = &l->params;
+
+    for (int s = 0; s < YONOS_DEGRADE_SCALES; s++)
+        if (p->reduced[s] && !l->degrader && !(l->degrader = yonos_degrader_new(p->crop, error)))
+            return FALSE;
+    l->empty = g_async_queue_new();
+    l->full = g_async_queue_new();
+    for (int k = 0; k < AHEAD; k++) {
+        YonosBatch *batch = &l->batches[k];
+        gsize side = p->crop;
+        batch->pictures = g_new(float, 3 * p->batch * side * side);
+        batch->noise = g_new(float, p->noise);
+        for (int s = 0; s < YONOS_DEGRADE_SCALES; s++) {
+            side /= 2;
+            batch->reduced[s] = p->reduced[s] ? g_new(float, 3 * p->batch * side * side) : NULL;
+        }
+        g_async_queue_push(l->empty, batch);
+    }
+    l->thread = g_thread_new("loader", work, l);
+    return TRUE;
 }
 
 YonosLoader *yonos_loader_new(const YonosLoaderParams *params, GError **error)
@@ -77,14 +118,10 @@ YonosLoader *yonos_loader_new(const YonosLoaderParams *params, GError **error)
         yonos_loader_free(l);
         return NULL;
     }
-    l->empty = g_async_queue_new();
-    l->full = g_async_queue_new();
-    for (int k = 0; k < AHEAD; k++) {
-        l->batches[k].pictures = g_new(float, (gsize)params->batch * params->crop * params->crop * 3);
-        l->batches[k].noise = g_new(float, params->noise);
-        g_async_queue_push(l->empty, &l->batches[k]);
+    if (!start(l, error)) {
+        yonos_loader_free(l);
+        return NULL;
     }
-    l->thread = g_thread_new("loader", work, l);
     return l;
 }
 
@@ -110,7 +147,10 @@ void yonos_loader_free(YonosLoader *l)
     for (int k = 0; k < AHEAD; k++) {
         g_free(l->batches[k].pictures);
         g_free(l->batches[k].noise);
+        for (int s = 0; s < YONOS_DEGRADE_SCALES; s++)
+            g_free(l->batches[k].reduced[s]);
     }
+    yonos_degrader_free(l->degrader);
     g_array_unref(l->usable);
     g_free(l);
 }

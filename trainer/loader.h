@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
+#include "degrade.h"
 #include "pack.h"
 
 /* Batches of random crops, made ahead by a thread of its own. Batch k is a function of the pack, the parameters and k
@@ -12,14 +13,17 @@ typedef struct {
     int batch, crop;       /* pictures a batch; their side in pixels */
     gsize noise;           /* standard normal values wanted with each batch; 0: none */
     guint64 seed, first;   /* `first`: the batch to begin with */
+    gboolean reduced[YONOS_DEGRADE_SCALES]; /* x_l of the video set wanted by scale: 2, 4, 8 */
 } YonosLoaderParams;
 
 typedef struct {
     float *pictures; /* {batch, crop, crop, 3}, 0..1; flipped and turned at random */
     float *noise;
+    float *reduced[YONOS_DEGRADE_SCALES]; /* {batch, crop / 2, crop / 2, 3} and so on; NULL: not wanted */
 } YonosBatch;
 
-/* NULL with YONOS_ERROR_FORMAT when no picture of the pack is as large as the crop. */
+/* NULL with YONOS_ERROR_FORMAT when no picture of the pack is as large as the crop, or YONOS_ERROR_UNSUPPORTED when the
+ * video set is wanted of a build without JPEG. */
 YonosLoader *yonos_loader_new(const YonosLoaderParams *params, GError **error);
 /* The next batch, valid until the next call; waits for it. */
 const YonosBatch *yonos_loader_next(YonosLoader *loader);

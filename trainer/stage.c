@@ -23,9 +23,17 @@ static YonosTensorId noise(YonosGraph *g, const YonosStageParams *p)
     return input(g, p, "noise", p->crop / 8, YONOS_COMPACT_LATENT);
 }
 
-/* x_l: x_h reduced by Pillow's bicubic to 8-bit codes */
+/* x_l: x_h reduced by Pillow's bicubic to 8-bit codes or, of the video set, the loader's input of that scale */
 static YonosTensorId reduced(YonosGraph *g, const YonosStageParams *p, YonosTensorId x_h, int scale)
 {
+    if (p->video && p->scale) {
+        char name[] = {'x', '_', 'l', (char)('0' + scale), 0};
+        YonosBufferId buffer = yonos_graph_find_buffer(g, name);
+        for (guint t = 0; buffer != YONOS_NONE && t < g->tensors->len; t++)
+            if (yonos_graph_at(g, t)->buffer == buffer)
+                return t;
+        return input(g, p, name, p->crop / scale, 3);
+    }
     return yonos_act(g, yonos_resize(g, x_h, p->crop / scale, p->crop / scale), YONOS_ACT_CODES, 0);
 }
 

@@ -10,6 +10,7 @@ typedef struct {
     const YonosCompactTier *tier;
     int scale;       /* N; 0 for the autoencoder, which has none */
     int batch, crop; /* pictures a step, and their side: a multiple of YONOS_COMPACT_GRID */
+    gboolean video;  /* x_l is degraded by the loader: inputs "x_l2", "x_l4", "x_l8"; not the autoencoder's */
 } YonosStageParams;
 
 /* Which noise levels a stage sees: none; the whole schedule and t = T; t = T only. */

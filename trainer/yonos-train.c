@@ -62,7 +62,7 @@ static gboolean pack(int argc, char **argv, GError **error)
 }
 
 typedef struct {
-    char *tier, *pack, *folder, *device;
+    char *tier, *pack, *folder, *device, *set;
     int scale, batch, crop, checkpoint;
     gint64 steps, seed;
     double rate, decay, clip, average;
@@ -88,7 +88,8 @@ static gboolean fit_run(const FitOptions *o, const char *name, GError **error)
                         .quiet = o->quiet};
     gboolean finished;
 
-    p.params = (YonosStageParams){yonos_compact_tier(o->tier), o->scale, o->batch, o->crop};
+    p.params = (YonosStageParams){yonos_compact_tier(o->tier), o->scale, o->batch, o->crop,
+                                  !g_strcmp0(o->set, "video")};
     if (!stage)
         return usage(error, "There is no stage '%s'; stages are autoencoder, lr-encoder, teacher, student, decoder.",
                      name);
@@ -103,6 +104,8 @@ static gboolean fit_run(const FitOptions *o, const char *name, GError **error)
         o->crop % YONOS_COMPACT_GRID)
         return usage(error, "A batch of %d crops of %d pixels cannot be; the side is a multiple of %d.", o->batch,
                      o->crop, YONOS_COMPACT_GRID);
+    if (o->set && !p.params.video && strcmp(o->set, "clean"))
+        return usage(error, "There is no set '%s'; sets are clean and video.", o->set);
     if (o->steps < 1 || !(o->rate > 0) || o->checkpoint < 1)
         return usage(error, "Steps, rate and checkpoint must be positive.");
     g_mkdir_with_parents(o->folder, 0777);
@@ -133,6 +136,7 @@ static gboolean fit(int argc, char **argv, GError **error)
         {"pack", 0, 0, G_OPTION_ARG_FILENAME, &o.pack, "Training pack", "FILE"},
         {"out", 0, 0, G_OPTION_ARG_FILENAME, &o.folder, "Folder of the chain's results", "FOLDER"},
         {"device", 0, 0, G_OPTION_ARG_STRING, &o.device, "cpu (default), gpu, or a Vulkan device", "NAME"},
+        {"set", 0, 0, G_OPTION_ARG_STRING, &o.set, "x_l: clean (default) or video", "NAME"},
         {"steps", 0, 0, G_OPTION_ARG_INT64, &o.steps, "Steps in all (5000)", "N"},
         {"batch", 0, 0, G_OPTION_ARG_INT, &o.batch, "Pictures a step (16)", "N"},
         {"crop", 0, 0, G_OPTION_ARG_INT, &o.crop, "Their side in pixels (128)", "N"},
@@ -159,6 +163,7 @@ static gboolean fit(int argc, char **argv, GError **error)
     g_free(o.tier);
     g_free(o.pack);
     g_free(o.folder);
+    g_free(o.set);
     g_free(o.device);
     return ok;
 }
