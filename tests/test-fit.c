@@ -85,7 +85,8 @@ static void test_noise(void)
 static void test_loader(void)
 {
     YonosPack *pack = open_pack();
-    YonosLoaderParams params = {pack, 3, 32, 10, SEED, 0, {0}};
+    YonosDegrader *degrader = yonos_degrader_new(32, NULL);
+    YonosLoaderParams params = {pack, 3, 32, 10, SEED, 0, {FALSE, degrader != NULL}};
     YonosLoader *whole = yonos_loader_new(&params, NULL), *later;
     const YonosBatch *a, *b;
     GError *error = NULL;
@@ -99,10 +100,14 @@ static void test_loader(void)
         b = yonos_loader_next(later);
         g_assert_cmpmem(a->pictures, 3 * 32 * 32 * 3 * sizeof(float), b->pictures, 3 * 32 * 32 * 3 * sizeof(float));
         g_assert_cmpmem(a->noise, 10 * sizeof(float), b->noise, 10 * sizeof(float));
+        g_assert_null(a->reduced[0]);
+        if (degrader)
+            g_assert_cmpmem(a->reduced[1], 3 * 8 * 8 * 3 * sizeof(float), b->reduced[1], 3 * 8 * 8 * 3 * sizeof(float));
     }
     g_assert_true(memcmp(a->pictures, a->pictures + 32 * 32 * 3, 32 * 32 * 3 * sizeof(float)));
     yonos_loader_free(whole);
     yonos_loader_free(later);
+    yonos_degrader_free(degrader);
     params.crop = 64;
     g_assert_null(yonos_loader_new(&params, &error));
     g_assert_error(error, YONOS_ERROR, YONOS_ERROR_FORMAT);
@@ -110,6 +115,7 @@ static void test_loader(void)
     yonos_pack_free(pack);
 }
 
+static gboolean video; /* the set of fit() */
 static guint stop_after; /* calls of `stopped` until it says TRUE; 0: never */
 
 static gboolean stopped(void)
@@ -134,7 +140,7 @@ static gboolean fit(const char *out, const char *stage, int scale, guint64 steps
                         .checkpoint_every = 3600,
                         .stopped = stopped,
                         .quiet = TRUE,
-                        .params = {yonos_compact_tier("fast"), scale, 2, 32}};
+                        .params = {yonos_compact_tier("fast"), scale, 2, 32, video}};
     gboolean finished = FALSE;
 
     g_mkdir_with_parents(results, 0700);
@@ -181,6 +187,33 @@ static void test_resume(void)
     assert_same_file("straight/autoencoder.safetensors", "broken/autoencoder.safetensors");
     g_free(bytes);
     g_free(newest);
+}
+
+/* The same of the video set, and every stage that takes x_l trains on it. */
+static void test_video(void)
+{
+    GError *error = NULL;
+    YonosDegrader *degrader = yonos_degrader_new(32, &error);
+
+    if (!degrader) {
+        g_test_skip(error->message);
+        g_error_free(error);
+        return;
+    }
+    yonos_degrader_free(degrader);
+    video = TRUE;
+    g_assert_true(fit("straight", "lr-encoder", 2, 5, &error));
+    stop_after = 3;
+    g_assert_false(fit("broken", "lr-encoder", 2, 5, &error));
+    g_assert_no_error(error);
+    stop_after = 0;
+    g_assert_true(fit("broken", "lr-encoder", 2, 5, &error));
+    assert_same_file("straight/lr-encoder-x2.safetensors", "broken/lr-encoder-x2.safetensors");
+    g_assert_true(fit("straight", "lr-encoder", 4, 1, &error));
+    g_assert_true(fit("straight", "teacher", 2, 1, &error));
+    g_assert_true(fit("straight", "student", 4, 1, &error));
+    g_assert_true(fit("straight", "decoder", 4, 1, &error));
+    video = FALSE;
 }
 
 static void test_refusals(void)
@@ -342,6 +375,7 @@ int main(int argc, char **argv)
     g_test_add_func("/fit/noise", test_noise);
     g_test_add_func("/fit/loader", test_loader);
     g_test_add_func("/fit/resume", test_resume);
+    g_test_add_func("/fit/video", test_video);
     g_test_add_func("/fit/refusals", test_refusals);
     g_test_add_func("/fit/chain", test_chain);
     status = g_test_run();
