@@ -17,14 +17,14 @@ static const struct {
     double blurred, sigma[2], size[2], noisy, noise[2], coded;
     int quality[2];
 } ranges[2] = {
-    {0.8, {0.3, 1.6}, {0.6, 1}, 0.8, {0, 8 / 255.0}, 0.4, {60, 95}},
+    {0.8, {0.3, 1.4}, {0.6, 1}, 0.8, {0, 8 / 255.0}, 0.4, {60, 95}},
     {0.4, {0.3, 0.8}, {0.8, 1.5}, 0.5, {0, 4 / 255.0}, 0.4, {60, 95}},
 };
 #define ISOTROPIC 0.5
 #define GRAY 0.4
 #define POISSON 0.5
 #define H264 0.8
-static const int qp_range[2] = {18, 34};
+static const int qp_range[2] = {16, 30};
 
 /* Draws in order. */
 typedef struct {

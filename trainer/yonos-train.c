@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The trainer's command line: pack, fit, export. */
+/* The trainer's command line: pack, fit, export, clips. */
 #include "base/error.h"
+#include "clip.h"
 #include "export.h"
 #include "fit.h"
 #include "media.h"
@@ -211,10 +212,34 @@ static gboolean export(int argc, char **argv, GError **error)
     return ok;
 }
 
+static gboolean clips(int argc, char **argv, GError **error)
+{
+    int count = 8, frames = 30, side = 512;
+    gint64 seed = 1;
+    GOptionEntry entries[] = {{"count", 0, 0, G_OPTION_ARG_INT, &count, "Clips (8)", "N"},
+                              {"frames", 0, 0, G_OPTION_ARG_INT, &frames, "Frames of each (30)", "N"},
+                              {"side", 0, 0, G_OPTION_ARG_INT, &side, "Their side in pixels (512)", "N"},
+                              {"seed", 0, 0, G_OPTION_ARG_INT64, &seed, "Seed of pictures and paths (1)", "N"},
+                              {0}};
+    GOptionContext *context = g_option_context_new("PACK FOLDER - make clips of moving pictures, for evaluation");
+    YonosPack *pack = NULL;
+    gboolean ok;
+
+    g_option_context_add_main_entries(context, entries, NULL);
+    ok = g_option_context_parse(context, &argc, &argv, error);
+    g_option_context_free(context);
+    if (ok && (argc != 3 || count < 1 || count > 999 || frames < 1 || frames > 9999 || side < 1 || side > 8192))
+        ok = usage(error, "'clips' takes a pack and a folder; 1 to 999 clips of 1 to 9999 frames, sides up to 8192.");
+    ok = ok && (pack = yonos_pack_open(argv[1], error)) &&
+         yonos_clips_write(pack, argv[2], count, frames, side, seed, error);
+    yonos_pack_free(pack);
+    return ok;
+}
+
 static const struct {
     const char *name;
     gboolean (*run)(int argc, char **argv, GError **error);
-} commands[] = {{"pack", pack}, {"fit", fit}, {"export", export}};
+} commands[] = {{"pack", pack}, {"fit", fit}, {"export", export}, {"clips", clips}};
 
 /* Threads of the CPU library that wait would spin and take the cores from the loader; the library reads this variable
  * before main() does, so the program starts itself once more with it. */
@@ -242,7 +267,8 @@ int main(int argc, char **argv)
         g_error_free(error);
         return EXIT_FAILURE;
     }
-    g_printerr("yonos-train pack FOLDER PACK | fit STAGE --pack FILE --out FOLDER ... | export FOLDER MODEL --scale N\n"
+    g_printerr("yonos-train pack FOLDER PACK | fit STAGE --pack FILE --out FOLDER ... | export FOLDER MODEL --scale N "
+               "| clips PACK FOLDER\n"
                "Each with --help tells its options; docs/TRAINING.md tells the chain.\n");
     return EXIT_FAILURE;
 }
