@@ -2,6 +2,7 @@
 /* The video set: each step against a plain version or a property, the whole for determinism and range. */
 #include "base/random.h"
 #include "degrade.h"
+#include "frame.h"
 #include "ops/ops.h"
 
 #include <math.h>
@@ -249,6 +250,24 @@ static void test_jpeg(void)
 }
 #endif
 
+/* A block of one value has one coefficient, in steps of a quarter of the quantiser's for the value: nothing is left of
+ * less than two thirds of a step, and nothing is further off than that. */
+static void test_h264_even(void)
+{
+    for (int qp = 0; qp <= 51; qp++)
+        for (int value = 0; value < 256; value++) {
+            double step = 0.625 * pow(2, qp / 6.0) / 4, error;
+            guint8 plane[16];
+            memset(plane, value, sizeof plane);
+            yonos_h264_plane(plane, 4, 4, qp, FALSE);
+            error = abs(plane[0] - value);
+            if (error > 2 * step / 3 + 0.6 || (abs(value - 128) < 2 * step / 3 - 0.1 && plane[0] != 128 && step > 1.5))
+                g_error("qp %d: %d became %d", qp, value, plane[0]);
+            for (int k = 1; k < 16; k++)
+                g_assert_cmpint(plane[k], ==, plane[0]);
+        }
+}
+
 /* A smooth slope, coarsely coded: the deblocking filter leaves smaller jumps at the edges of blocks than there were. */
 static void test_h264_edges(void)
 {
@@ -265,6 +284,38 @@ static void test_h264_edges(void)
             inside = MAX(inside, abs(plane[k] - plane[k - 1]));
     g_test_message("largest jump %d at edges, %d inside", edge, inside);
     g_assert_cmpint(edge, <=, 4); /* 8 without the filter */
+}
+
+/* 2000 draws stay within docs/MODEL.md's table and are as frequent as it says. */
+static void test_draws(void)
+{
+    enum { N = 2000 };
+    static const double sigma[] = {1.4, 0.8}, size[][2] = {{0.6, 1}, {0.8, 1.5}}, noise[] = {8 / 255.0, 4 / 255.0};
+    static const double blurred[] = {0.8, 0.4}, noisy[] = {0.8, 0.5};
+    double n_blurred[2] = {0}, n_noisy[2] = {0}, n_jpeg[2] = {0}, n_h264 = 0;
+
+    for (guint64 seed = 0; seed < N; seed++) {
+        YonosDegradation d;
+        yonos_degradation_draw(&d, seed);
+        for (int k = 0; k < 2; k++) {
+            const YonosRound *r = &d.round[k];
+            if (MIN(r->blur.sigma[0], r->blur.sigma[1]) < 0.3 || MAX(r->blur.sigma[0], r->blur.sigma[1]) > sigma[k] ||
+                r->size < size[k][0] || r->size > size[k][1] || r->grain.sigma < 0 || r->grain.sigma > noise[k] ||
+                (r->jpeg && (r->jpeg < 60 || r->jpeg > 95)) || (d.qp >= 0 && (d.qp < 16 || d.qp > 30)))
+                g_error("seed %d, round %d: sigma %g %g, size %g, noise %g, jpeg %d, qp %d", (int)seed, k,
+                        r->blur.sigma[0], r->blur.sigma[1], r->size, r->grain.sigma, r->jpeg, d.qp);
+            n_blurred[k] += r->blurred;
+            n_noisy[k] += r->grain.sigma > 0;
+            n_jpeg[k] += r->jpeg > 0;
+        }
+        n_h264 += d.qp >= 0;
+    }
+    for (int k = 0; k < 2; k++) {
+        g_assert_cmpfloat_with_epsilon(n_blurred[k] / N, blurred[k], 0.05);
+        g_assert_cmpfloat_with_epsilon(n_noisy[k] / N, noisy[k], 0.05);
+        g_assert_cmpfloat_with_epsilon(n_jpeg[k] / N, 0.4, 0.05);
+    }
+    g_assert_cmpfloat_with_epsilon(n_h264 / N, 0.8, 0.05);
 }
 
 static void degrade(YonosDegrader *w, const float *x_h, guint64 seed, int side, float *out[YONOS_DEGRADE_SCALES])
@@ -293,6 +344,34 @@ static YonosDegrader *new_degrader(int side)
         g_error_free(error);
     }
     return w;
+}
+
+/* With the rounds doing next to nothing, x4 is the bicubic reduction as 4:2:0 through H.264, luma as luma and chroma as
+ * chroma. */
+static void test_delivery(void)
+{
+    enum { SIDE = 32, X4 = SIDE / 4, HALF = X4 / 2 };
+    YonosDegrader *w = new_degrader(SIDE);
+    YonosDegradation d = {.round = {{.size = 1, .rescale = YONOS_RESCALE_AREA}, {.size = 1}}, .qp = 28};
+    YonosFrameFormat format = {YONOS_FRAME_I420, X4, X4, .kr = 0.299, .kb = 0.114, .chroma_left = TRUE};
+    guint8 luma[X4 * X4], chroma[2][HALF * HALF];
+    YonosFrame frame = {{luma, chroma[0], chroma[1]}, {X4, HALF, HALF}};
+    float *x_h = random_picture(SIDE, SIDE, SEED), rows[3 * SIDE * SIDE], half[3 * SIDE * SIDE / 4];
+    float want[3 * X4 * X4], got[3 * X4 * X4], *x_l[YONOS_DEGRADE_SCALES] = {NULL, got, NULL};
+
+    if (w) {
+        yonos_rescale(YONOS_RESCALE_AREA, x_h, SIDE, SIDE, rows, half, SIDE / 2, SIDE / 2);
+        yonos_rescale(YONOS_RESCALE_BICUBIC, half, SIDE / 2, SIDE / 2, rows, want, X4, X4);
+        yonos_frame_from_rgb(&format, &frame, want, X4);
+        yonos_h264_plane(luma, X4, X4, 28, FALSE);
+        yonos_h264_plane(chroma[0], HALF, HALF, 28, TRUE);
+        yonos_h264_plane(chroma[1], HALF, HALF, 28, TRUE);
+        yonos_frame_to_rgb(&format, &frame, want, X4);
+        yonos_degrade(w, x_h, &d, x_l);
+        g_assert_cmpmem(got, sizeof got, want, sizeof want);
+    }
+    g_free(x_h);
+    yonos_degrader_free(w);
 }
 
 /* The same from the same seed, whatever was done before, and whichever scales are wanted. */
@@ -420,7 +499,10 @@ int main(int argc, char **argv)
     g_test_add_func("/degrade/jpeg", test_jpeg);
 #endif
     g_test_add_func("/degrade/h264-error", test_h264_error);
+    g_test_add_func("/degrade/h264-even", test_h264_even);
     g_test_add_func("/degrade/h264-edges", test_h264_edges);
+    g_test_add_func("/degrade/draws", test_draws);
+    g_test_add_func("/degrade/delivery", test_delivery);
     g_test_add_func("/degrade/determinism", test_determinism);
     g_test_add_func("/degrade/limits", test_limits);
     g_test_add_func("/degrade/gray", test_gray);
