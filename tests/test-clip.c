@@ -37,8 +37,8 @@ static void test_path(void)
                 double y = clip.centre[i / 4][1] + u * sin(a) + v * cos(a);
                 if (x < 2 * zoom - 0.01 || y < 2 * zoom - 0.01 || x > sizes[k][0] - 2 * zoom + 0.01 ||
                     y > sizes[k][1] - 2 * zoom + 0.01 || zoom < 1)
-                    g_error("size %d x %d, side %d, seed %d, corner %d: (%g, %g) at zoom %g", sizes[k][0],
-                            sizes[k][1], sizes[k][2], (int)seed, i, x, y, zoom);
+                    g_error("size %d x %d, side %d, seed %d, corner %d: (%g, %g) at zoom %g", sizes[k][0], sizes[k][1],
+                            sizes[k][2], (int)seed, i, x, y, zoom);
             }
         }
     g_assert_false(yonos_clip_draw(&(YonosClip){0}, NULL, 500, 130, 7, 120, SEED));
@@ -54,8 +54,7 @@ static void test_frame(void)
     for (int f = 0; f < 14; f += 13) {
         yonos_clip_frame(&clip, f, out);
         for (int y = 0; y < SIDE; y++)
-            g_assert_cmpmem(out + 3 * y * SIDE, 3 * SIDE,
-                            rgb + 3 * (((f ? 13 : 3) + y) * W + (f ? 17 : 4)), 3 * SIDE);
+            g_assert_cmpmem(out + 3 * y * SIDE, 3 * SIDE, rgb + 3 * (((f ? 13 : 3) + y) * W + (f ? 17 : 4)), 3 * SIDE);
     }
     clip.angle[0] = G_PI / 2;
     yonos_clip_frame(&clip, 0, out);

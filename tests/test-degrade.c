@@ -240,8 +240,8 @@ static void test_jpeg(void)
         yonos_jpeg(jpeg, rgb, w, h, quality);
         for (int i = 0; i < 3 * w * h; i++)
             if (rgb[i] != want[i] * (1 / 255.0f))
-                g_error("%d x %d, quality %d, seed %d, sample %d: %g instead of %g", w, h, quality, SEED + k, i,
-                        rgb[i], want[i] / 255.0);
+                g_error("%d x %d, quality %d, seed %d, sample %d: %g instead of %g", w, h, quality, SEED + k, i, rgb[i],
+                        want[i] / 255.0);
         g_free(rgb);
         g_free(codes);
         g_free(want);

@@ -74,8 +74,7 @@ static int window(YonosRescale kind, int in, int out, int at, double *weights, i
     }
     *taps = end - first;
     for (int k = 0; k < *taps; k++)
-        sum += weights[k] =
-            kind == YONOS_RESCALE_AREA ? 1 : MAX(0, 1 - fabs(first + k + 0.5 - centre) / widened);
+        sum += weights[k] = kind == YONOS_RESCALE_AREA ? 1 : MAX(0, 1 - fabs(first + k + 0.5 - centre) / widened);
     for (int k = 0; k < *taps; k++)
         weights[k] /= sum;
     return first;

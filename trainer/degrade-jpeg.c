@@ -97,8 +97,8 @@ YonosJpeg *yonos_jpeg_new(GError **error)
     return NULL;
 }
 
-void yonos_jpeg(G_GNUC_UNUSED YonosJpeg *j, G_GNUC_UNUSED float *rgb, G_GNUC_UNUSED int width,
-                G_GNUC_UNUSED int height, G_GNUC_UNUSED int quality)
+void yonos_jpeg(G_GNUC_UNUSED YonosJpeg *j, G_GNUC_UNUSED float *rgb, G_GNUC_UNUSED int width, G_GNUC_UNUSED int height,
+                G_GNUC_UNUSED int quality)
 {
     g_assert_not_reached(); /* there is no YonosJpeg */
 }

@@ -9,7 +9,7 @@
 #define YONOS_BLUR_RADIUS 4
 
 typedef struct {
-    double sigma[2], angle; /* pixels along the two axes; of the first, in radians from rows towards columns */
+    double sigma[2], angle; /* pixels along two axes; of the first, radians from x (right) towards y (down) */
 } YonosBlur;
 
 typedef enum { YONOS_RESCALE_AREA, YONOS_RESCALE_BILINEAR, YONOS_RESCALE_BICUBIC } YonosRescale;

@@ -13,7 +13,8 @@ typedef struct {
     int batch, crop;       /* pictures a batch; their side in pixels */
     gsize noise;           /* standard normal values wanted with each batch; 0: none */
     guint64 seed, first;   /* `first`: the batch to begin with */
-    gboolean reduced[YONOS_DEGRADE_SCALES]; /* x_l of the video set wanted by scale: 2, 4, 8 */
+    /* x_l of the video set is wanted, by scale: 2, 4, 8 */
+    gboolean reduced[YONOS_DEGRADE_SCALES];
 } YonosLoaderParams;
 
 typedef struct {

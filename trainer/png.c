@@ -38,7 +38,8 @@ static void append_chunk(GByteArray *to, const char *type, const guint8 *bytes, 
 static GByteArray *deflate(const guint8 *rgb, guint width, guint height)
 {
     GConverter *zlib = G_CONVERTER(g_zlib_compressor_new(G_ZLIB_COMPRESSOR_FORMAT_ZLIB, 4));
-    gsize row = 3 * (gsize)width, n = (row + 1) * height, read = 0, written = 0, in, out;
+    gsize row = 3 * (gsize)width, n = (row + 1) * height, read = 0, written = 0, in = 0, out = 0;
+    GConverterResult state;
     guint8 *filtered = g_malloc(n), *to = filtered;
     GByteArray *result = g_byte_array_sized_new(n / 2 + 64);
 
@@ -49,11 +50,11 @@ static GByteArray *deflate(const guint8 *rgb, guint width, guint height)
     }
     do {
         g_byte_array_set_size(result, written + n / 2 + 64);
-        g_converter_convert(zlib, filtered + read, n - read, result->data + written, result->len - written,
-                            G_CONVERTER_INPUT_AT_END, &in, &out, NULL);
+        state = g_converter_convert(zlib, filtered + read, n - read, result->data + written, result->len - written,
+                                    G_CONVERTER_INPUT_AT_END, &in, &out, NULL);
         read += in;
         written += out;
-    } while (written == result->len || read < n);
+    } while (state == G_CONVERTER_CONVERTED);
     g_byte_array_set_size(result, written);
     g_object_unref(zlib);
     g_free(filtered);

@@ -8,6 +8,7 @@ librsvg2-bin openclipart-svg fontconfig, and packages fonts-*, of which more mak
 the same pictures from the same seed."""
 import pathlib
 import random
+import shutil
 import subprocess
 import sys
 from xml.sax.saxutils import escape, quoteattr
@@ -110,6 +111,8 @@ def main():
         sys.exit(__doc__)
     folder = pathlib.Path(sys.argv[1])
     count, seed = (int(word) for word in (sys.argv[2:] + ['1000', '1'][len(sys.argv) - 2:]))
+    if not shutil.which('rsvg-convert') or not shutil.which('fc-list'):
+        sys.exit('rsvg-convert or fc-list is missing: install librsvg2-bin and fontconfig.')
     files = sorted(DRAWINGS.rglob('*.svg'))
     listed = subprocess.run(['fc-list', ':lang=en:scalable=true', 'family'], capture_output=True, text=True, check=True)
     fonts = sorted({line.split(',')[0].replace('\\', '') for line in listed.stdout.splitlines()} - {''})
@@ -118,7 +121,7 @@ def main():
     folder.mkdir(parents=True, exist_ok=True)
     for index in range(count):
         if not draw(folder, index, seed, fonts, files):
-            sys.exit(f'Picture {index} cannot be drawn: is librsvg2-bin installed, and can {folder} be written?')
+            sys.exit(f'Picture {index} cannot be drawn: can {folder} be written?')
         if sys.stdout.isatty():
             print(f'\r{index + 1} of {count}', end='', flush=True)
     print(f'\r{count} pictures in {folder}')
