@@ -2,6 +2,7 @@
 /* The trainer's command line: pack, fit, export, clips. */
 #include "base/error.h"
 #include "clip.h"
+#include "evaluate-command.h"
 #include "export.h"
 #include "fit.h"
 #include "media.h"
@@ -239,7 +240,8 @@ static gboolean clips(int argc, char **argv, GError **error)
 static const struct {
     const char *name;
     gboolean (*run)(int argc, char **argv, GError **error);
-} commands[] = {{"pack", pack}, {"fit", fit}, {"export", export}, {"clips", clips}};
+} commands[] = {
+    {"pack", pack}, {"fit", fit}, {"export", export}, {"evaluate", yonos_evaluate_command}, {"clips", clips}};
 
 /* Threads of the CPU library that wait would spin and take the cores from the loader; the library reads this variable
  * before main() does, so the program starts itself once more with it. */
@@ -267,8 +269,8 @@ int main(int argc, char **argv)
         g_error_free(error);
         return EXIT_FAILURE;
     }
-    g_printerr("yonos-train pack FOLDER PACK | fit STAGE --pack FILE --out FOLDER ... | export FOLDER MODEL --scale N "
-               "| clips PACK FOLDER\n"
+    g_printerr("yonos-train pack FOLDER PACK | fit STAGE --pack FILE --out FOLDER ... | export FOLDER MODEL --scale N |\n"
+               "            evaluate MODEL FOLDER|CLIP... | clips PACK FOLDER\n"
                "Each with --help tells its options; docs/TRAINING.md tells the chain.\n");
     return EXIT_FAILURE;
 }

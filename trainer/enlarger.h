@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "picture.h"
+
+/* Anything that makes a picture `scale` times as large, for evaluation. Thread-safety: one thread. */
+typedef struct YonosEnlarger YonosEnlarger;
+struct YonosEnlarger {
+    int scale;
+    /* `large` is allocated, scale times `small` each way. */
+    gboolean (*run)(YonosEnlarger *e, const YonosPicture *small, const YonosPicture *large, GError **error);
+    void (*free)(YonosEnlarger *e);
+};
+
+#define YONOS_ENLARGER_SEED 0 /* of the noise field: the default of the element */
+
+/* A model file by the engine's front door; `device` as in upscaler.h. NULL with a sentence for the user. */
+YonosEnlarger *yonos_enlarger_model(const char *path, const char *device, GError **error);
+
+void yonos_enlarger_free(YonosEnlarger *e); /* NULL is fine */
