@@ -3,6 +3,8 @@
 #include "models/model-file.h"
 #include "upscaler.h"
 
+#include <string.h>
+
 typedef struct {
     YonosEnlarger base;
     char *path, *device;
@@ -49,7 +51,12 @@ YonosEnlarger *yonos_enlarger_model(const char *path, const char *device, GError
     if (!yonos_model_file_open(&file, path, 0, error))
         return NULL;
     m = g_new0(Model, 1);
-    *m = (Model){{file.scale, model_run, model_free}, g_strdup(path), g_strdup(device), NULL, 0, 0};
+    *m = (Model){{file.scale, model_run, model_free},
+                 g_strdup(path),
+                 g_strdup(strcmp(device, "gpu") ? device : "auto"),
+                 NULL,
+                 0,
+                 0};
     yonos_model_file_clear(&file);
     return &m->base;
 }

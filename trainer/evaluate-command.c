@@ -2,6 +2,7 @@
 #include "evaluate-command.h"
 #include "base/error.h"
 #include "evaluate.h"
+#include "sampler.h"
 
 #include <errno.h>
 #include <math.h>
@@ -98,8 +99,8 @@ static gboolean close_csv(FILE *csv, const char *path, GError **error)
 }
 
 typedef struct {
-    char *device, *csv;
-    int border, every;
+    char *device, *csv, *chain;
+    int border, every, scale, steps;
     gboolean bicubic, motion, each;
 } Options;
 
@@ -126,17 +127,23 @@ static gboolean evaluate_all(const Options *o, YonosEnlarger *enlarger, char **s
 
 static gboolean run(const Options *o, int argc, char **argv, GError **error)
 {
+    const char *device = o->device ? o->device : "cpu";
+    int first = o->chain ? 1 : 2;
     YonosEnlarger *enlarger;
     FILE *csv = NULL;
     gboolean ok;
 
-    if (argc < 3 || o->border < 0 || o->every < 1) {
+    if (argc <= first || o->border < 0 || o->every < 1 || o->steps < 1 || (!o->chain && o->steps > 1) ||
+        (o->chain && o->scale != 2 && o->scale != 4 && o->scale != 8)) {
         g_set_error(error, YONOS_ERROR, YONOS_ERROR_UNSUPPORTED,
-                    "'evaluate' takes a model and folders or clips. See yonos-train evaluate --help.");
+                    "'evaluate' takes a model, or --chain with --scale and --steps, and then folders or clips. See "
+                    "yonos-train evaluate --help.");
         return FALSE;
     }
-    enlarger = yonos_enlarger_model(argv[1], o->device ? o->device : "cpu", error);
-    ok = enlarger && (!o->csv || (csv = open_csv(o->csv, error))) && evaluate_all(o, enlarger, argv + 2, csv, error);
+    enlarger = o->chain ? yonos_enlarger_chain(o->chain, o->scale, o->steps, device, error)
+                        : yonos_enlarger_model(argv[1], device, error);
+    ok =
+        enlarger && (!o->csv || (csv = open_csv(o->csv, error))) && evaluate_all(o, enlarger, argv + first, csv, error);
     if (csv)
         ok = close_csv(csv, o->csv, ok ? error : NULL) && ok;
     yonos_enlarger_free(enlarger);
@@ -145,15 +152,18 @@ static gboolean run(const Options *o, int argc, char **argv, GError **error)
 
 gboolean yonos_evaluate_command(int argc, char **argv, GError **error)
 {
-    Options o = {.border = 4, .every = 30};
+    Options o = {.border = 4, .every = 30, .steps = 1};
     GOptionEntry entries[] = {
-        {"device", 0, 0, G_OPTION_ARG_STRING, &o.device, "cpu (default), auto, or a Vulkan device", "NAME"},
+        {"device", 0, 0, G_OPTION_ARG_STRING, &o.device, "cpu (default), gpu, or a Vulkan device", "NAME"},
         {"csv", 0, 0, G_OPTION_ARG_FILENAME, &o.csv, "Write every picture's figures and the means there", "FILE"},
         {"each", 0, 0, G_OPTION_ARG_NONE, &o.each, "Print every picture's figures", NULL},
         {"bicubic", 0, 0, G_OPTION_ARG_NONE, &o.bicubic, "Measure bicubic enlargement too", NULL},
         {"motion", 0, 0, G_OPTION_ARG_NONE, &o.motion, "Measure flicker in pans over a folder's pictures", NULL},
         {"border", 0, 0, G_OPTION_ARG_INT, &o.border, "Pixels left out at each side (4)", "N"},
         {"every", 0, 0, G_OPTION_ARG_INT, &o.every, "Of clips, take each N-th frame (30)", "N"},
+        {"chain", 0, 0, G_OPTION_ARG_FILENAME, &o.chain, "Instead of MODEL: the folder of a chain's results", "FOLDER"},
+        {"scale", 0, 0, G_OPTION_ARG_INT, &o.scale, "With --chain: 2, 4 or 8", "N"},
+        {"steps", 0, 0, G_OPTION_ARG_INT, &o.steps, "With --chain: steps of the sampler (1)", "K"},
         {0}};
     GOptionContext *context = g_option_context_new("MODEL FOLDER|CLIP... - measure a model against large pictures");
     gboolean ok;
@@ -163,5 +173,6 @@ gboolean yonos_evaluate_command(int argc, char **argv, GError **error)
     g_option_context_free(context);
     g_free(o.device);
     g_free(o.csv);
+    g_free(o.chain);
     return ok;
 }

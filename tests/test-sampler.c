@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The sampler: against a denoiser that is known to be perfect, and over a chain's files against the exported model. */
+#include "base/random.h"
+#include "export.h"
+#include "models/model-file.h"
+#include "sampler.h"
+#include "stage.h"
+
+#include <glib/gstdio.h>
+#include <math.h>
+#include <string.h>
+
+#define SEED 20261125
+
+static char *folder;
+
+/* Latents that are normal, mean MEAN, variance VARIANCE, in every place: the best prediction is linear. */
+#define MEAN 0.7
+#define VARIANCE 0.36
+
+static gboolean perfect(gpointer user, const float *z_t, const YonosNoiseLevel *level, float *z,
+                        G_GNUC_UNUSED GError **error)
+{
+    double a = level->a, s = level->s, gain = a * VARIANCE / (a * a * VARIANCE + s * s);
+
+    for (gsize k = 0; k < *(gsize *)user; k++)
+        z[k] = (float)(MEAN + gain * (z_t[k] - a * MEAN));
+    return TRUE;
+}
+
+/* Of z_T's deviation, what a step over (a, s) -> (a', s') keeps, all steps together. */
+static double analytic_gain(int steps)
+{
+    double gain = 1;
+
+    for (int k = 0; k < steps; k++) {
+        YonosNoiseLevel now, next;
+        double g;
+        yonos_noise_level(&now, 1 - (double)k / steps);
+        yonos_noise_level(&next, 1 - (k + 1.0) / steps);
+        g = now.a * VARIANCE / (now.a * now.a * VARIANCE + now.s * now.s);
+        gain *= next.a * g + next.s * (1 - now.a * g) / now.s;
+    }
+    return gain;
+}
+
+static void test_variance(void)
+{
+    static const int steps[] = {1, 2, 7, 50, 400};
+    gsize n = 20001;
+    float *z = g_new(float, n);
+
+    for (guint k = 0; k < G_N_ELEMENTS(steps); k++) {
+        double mean = 0, variance = 0, given_mean = 0, given = 0, gain = analytic_gain(steps[k]);
+        for (gsize i = 0; i < n; i++) {
+            z[i] = yonos_random_normal(SEED, i);
+            given_mean += z[i] / n;
+            given += (double)z[i] * z[i] / n;
+        }
+        given -= given_mean * given_mean;
+        g_assert_true(yonos_sample(perfect, &n, z, n, steps[k], NULL));
+        for (gsize i = 0; i < n; i++) {
+            mean += z[i] / n;
+            variance += (double)z[i] * z[i] / n;
+        }
+        variance -= mean * mean;
+        g_test_message("%d steps: mean %g, variance %g; analytic %g, of the latents %g", steps[k], mean, variance,
+                       gain * gain, VARIANCE);
+        g_assert_cmpfloat_with_epsilon(mean, MEAN + gain * given_mean, 1e-4);
+        g_assert_cmpfloat_with_epsilon(variance, gain * gain * given, 1e-4);
+        if (steps[k] == 400) /* many small steps lead from noise to the latents' own distribution */
+            g_assert_cmpfloat_with_epsilon(variance, VARIANCE, 0.02 * VARIANCE);
+    }
+    g_free(z);
+}
+
+/* A prediction without structure, different at every level. */
+static gboolean arbitrary(gpointer user, const float *z_t, const YonosNoiseLevel *level, float *z,
+                          G_GNUC_UNUSED GError **error)
+{
+    for (gsize k = 0; k < *(gsize *)user; k++)
+        z[k] = sinf(3 * z_t[k] + level->embedding[k % YONOS_COMPACT_TIME]);
+    return TRUE;
+}
+
+static void test_one_step(void)
+{
+    float z[333], direct[333];
+    gsize n = G_N_ELEMENTS(z);
+    YonosNoiseLevel level;
+
+    for (gsize k = 0; k < n; k++)
+        z[k] = yonos_random_normal(SEED, k);
+    yonos_noise_level(&level, 1);
+    arbitrary(&n, z, &level, direct, NULL);
+    g_assert_true(yonos_sample(arbitrary, &n, z, n, 1, NULL));
+    g_assert_cmpmem(z, sizeof z, direct, sizeof direct);
+}
+
+/* Files as the stages leave them, with seeded weights in which every part is heard. */
+static void write_chain(int scale)
+{
+    static const char *const stages[] = {"teacher", "decoder"};
+    const YonosCompactTier *tier = yonos_compact_tier("fast");
+    YonosGraph *g = yonos_graph_new();
+    YonosTensorId x = yonos_graph_input(g, "x", YONOS_F32, (YonosShape){1, 32 / scale, 32 / scale, 3});
+    YonosTensorId z = yonos_graph_input(g, "z", YONOS_F32, (YonosShape){1, 4, 4, YONOS_COMPACT_LATENT});
+    YonosTensorId time = yonos_graph_input(g, "time", YONOS_F32, (YonosShape){1, 1, 1, YONOS_COMPACT_TIME});
+    GHashTable *metadata = g_hash_table_new(g_str_hash, g_str_equal);
+    GError *error = NULL;
+    float *values;
+
+    z = yonos_compact_student(g, tier, z, yonos_compact_lr_encoder(g, tier, x, scale), time);
+    yonos_compact_decoder(g, tier, z, x, scale);
+    g_assert_true(yonos_graph_check(g, &error));
+    values = g_new0(float, g_array_index(g->buffers, YonosBuffer, g->param_buffer).size);
+    for (guint k = 0; k < g->params->len; k++) {
+        const YonosTensor *t = yonos_graph_at(g, g_array_index(g->params, YonosParam, k).tensor);
+        float deviation = t->shape.n * t->shape.h * t->shape.w > 1
+                              ? sqrtf(1.0f / (float)(t->shape.n * t->shape.h * t->shape.w))
+                              : 0.05f;
+        if (g_str_has_prefix(g_array_index(g->params, YonosParam, k).name, "decoder.out"))
+            deviation *= 0.2f;
+        for (gsize n = 0; n < yonos_shape_elements(t->shape); n++)
+            values[t->offset + n] = deviation * yonos_random_normal(SEED, t->offset + n);
+    }
+    g_hash_table_insert(metadata, "tier", "fast");
+    for (guint k = 0; k < G_N_ELEMENTS(stages); k++) {
+        char *path = yonos_stage_file(yonos_stage(stages[k]), scale, folder);
+        g_assert_true(yonos_model_file_write(path, g, values, YONOS_ST_F32, NULL, metadata, &error));
+        g_free(path);
+    }
+    g_hash_table_unref(metadata);
+    g_free(values);
+    yonos_graph_free(g);
+}
+
+static void remove_chain(int scale)
+{
+    char *files[] = {yonos_stage_file(yonos_stage("teacher"), scale, folder),
+                     yonos_stage_file(yonos_stage("decoder"), scale, folder)};
+
+    for (guint k = 0; k < G_N_ELEMENTS(files); k++) {
+        g_remove(files[k]);
+        g_free(files[k]);
+    }
+}
+
+static YonosPicture enlarged(YonosEnlarger *e, const YonosPicture *small)
+{
+    YonosPicture large = yonos_picture_new(small->width * e->scale, small->height * e->scale);
+    GError *error = NULL;
+
+    e->run(e, small, &large, &error);
+    g_assert_no_error(error);
+    yonos_enlarger_free(e);
+    return large;
+}
+
+/* Codes by which two pictures differ at most, and on average. */
+static int difference(const YonosPicture *a, const YonosPicture *b, double *mean)
+{
+    gsize n = (gsize)a->width * a->height * 3;
+    int worst = 0;
+
+    *mean = 0;
+    for (gsize k = 0; k < n; k++) {
+        int d = abs(a->rgb[k] - b->rgb[k]);
+        worst = MAX(worst, d);
+        *mean += d / (double)n;
+    }
+    return worst;
+}
+
+/* One step is what the exported model does, but for its fp16 weights; more steps do something else. */
+static void check_chain(int scale)
+{
+    YonosPicture small = yonos_picture_new(19, 11), model, one, three, bicubic;
+    char *path = g_build_filename(folder, "model.safetensors", NULL);
+    double mean, other, residual;
+    int worst;
+    GError *error = NULL;
+
+    for (int k = 0; k < small.width * small.height * 3; k++)
+        small.rgb[k] = 64 + yonos_random_bits(SEED, k) % 128;
+    write_chain(scale);
+    g_assert_true(yonos_export(folder, "fast", scale, NULL, path, &error));
+    model = enlarged(yonos_enlarger_model(path, "cpu", &error), &small);
+    one = enlarged(yonos_enlarger_chain(folder, scale, 1, "cpu", &error), &small);
+    three = enlarged(yonos_enlarger_chain(folder, scale, 3, "cpu", &error), &small);
+    bicubic = yonos_picture_resize(&small, model.width, model.height);
+    worst = difference(&one, &model, &mean);
+    difference(&three, &model, &other);
+    difference(&bicubic, &model, &residual);
+    g_test_message("x%d: one step is off by %d codes at most, %g on average; three by %g, bicubic by %g", scale, worst,
+                   mean, other, residual);
+    g_assert_cmpint(worst, <=, 1);
+    g_assert_cmpfloat(mean, <, 0.1);
+    g_assert_cmpfloat(other, >, 10 * mean);
+    g_assert_cmpfloat(residual, >, 5);
+    yonos_picture_clear(&small);
+    yonos_picture_clear(&model);
+    yonos_picture_clear(&one);
+    yonos_picture_clear(&three);
+    yonos_picture_clear(&bicubic);
+    remove_chain(scale);
+    g_remove(path);
+    g_free(path);
+}
+
+static void test_chain(void)
+{
+    GError *error = NULL;
+
+    check_chain(2);
+    check_chain(4);
+    check_chain(8);
+    g_assert_null(yonos_enlarger_chain(folder, 4, 1, "cpu", &error));
+    g_assert_nonnull(error);
+    g_error_free(error);
+}
+
+int main(int argc, char **argv)
+{
+    int status;
+
+    g_test_init(&argc, &argv, NULL);
+    g_test_message("seed %d", SEED);
+    folder = g_dir_make_tmp("yonos-sampler-XXXXXX", NULL);
+    g_test_add_func("/sampler/variance", test_variance);
+    g_test_add_func("/sampler/one-step", test_one_step);
+    g_test_add_func("/sampler/chain", test_chain);
+    status = g_test_run();
+    g_rmdir(folder);
+    g_free(folder);
+    return status;
+}

@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "sampler.h"
+#include "base/error.h"
+#include "base/random.h"
+#include "device.h"
+#include "frame.h"
+#include "models/model-file.h"
+#include "ops/ops.h"
+#include "stage.h"
+
+#include <string.h>
+
+#define C YONOS_COMPACT_LATENT
+
+gboolean yonos_sample(YonosDenoise denoise, gpointer user, float *z, gsize n, int steps, GError **error)
+{
+    float *prediction = g_new(float, n);
+    gboolean ok = TRUE;
+
+    for (int k = 0; ok && k < steps; k++) {
+        YonosNoiseLevel now, next;
+        yonos_noise_level(&now, 1 - (double)k / steps);
+        yonos_noise_level(&next, 1 - (k + 1.0) / steps);
+        ok = denoise(user, z, &now, prediction, error);
+        for (gsize i = 0; ok && i < n; i++)
+            z[i] =
+                next.s > 0 ? next.a * prediction[i] + next.s * (z[i] - now.a * prediction[i]) / now.s : prediction[i];
+    }
+    g_free(prediction);
+    return ok;
+}
+
+typedef struct {
+    YonosGraph *graph;
+    YonosExecutor *executor;
+} Network;
+
+typedef struct {
+    YonosEnlarger base;
+    const YonosCompactTier *tier;
+    char *device;
+    int steps;
+    YonosModelFile denoiser_file, decoder_file;
+    Network denoiser, decoder; /* for pictures of width x height */
+    int width, height;
+} Chain;
+
+static void network_clear(Network *n)
+{
+    yonos_executor_free(n->executor);
+    yonos_graph_free(n->graph);
+    memset(n, 0, sizeof *n);
+}
+
+/* Makes `out` the buffer of that name, and an executor with the parameters of `file`. */
+static gboolean network_finish(Network *n, YonosTensorId out, const char *name, const YonosModelFile *file,
+                               const char *device, GError **error)
+{
+    YonosGraph *g = n->graph;
+    gboolean ok = yonos_graph_check(g, error);
+
+    if (ok) {
+        YonosBufferId buffer = yonos_graph_buffer(g, name, YONOS_F32, yonos_shape_elements(yonos_graph_shape(g, out)));
+        g_array_index(g->tensors, YonosTensor, out).buffer = buffer;
+        ok = (n->executor = yonos_trainer_executor(g, device, error)) != NULL;
+    }
+    for (guint i = 0; ok && i < g->params->len; i++) {
+        const YonosParam *param = &g_array_index(g->params, YonosParam, i);
+        const YonosTensor *t = yonos_graph_at(g, param->tensor);
+        float *values = g_new(float, yonos_shape_elements(t->shape));
+        ok = yonos_model_file_read(file, param->name, t->shape, values, error) &&
+             yonos_executor_write(n->executor, t->buffer, t->offset, values, yonos_shape_elements(t->shape), error);
+        g_free(values);
+    }
+    return ok;
+}
+
+static gboolean build(Chain *c, int width, int height, GError **error)
+{
+    YonosGraph *g = c->denoiser.graph = yonos_graph_new();
+    int scale = c->base.scale, w = yonos_compact_padded(width, scale), h = yonos_compact_padded(height, scale);
+    YonosShape latent = {1, h * scale / 8, w * scale / 8, C};
+    YonosTensorId x = yonos_graph_input(g, "x", YONOS_F32, (YonosShape){1, height, width, 3}), y;
+    YonosTensorId z = yonos_graph_input(g, "z_t", YONOS_F32, latent);
+    YonosTensorId time = yonos_graph_input(g, "time", YONOS_F32, (YonosShape){1, 1, 1, YONOS_COMPACT_TIME});
+    YonosTensorId z_l = yonos_compact_lr_encoder(g, c->tier, yonos_extent(g, x, h, w), scale);
+
+    y = yonos_compact_student(g, c->tier, z, z_l, time);
+    if (!network_finish(&c->denoiser, y, "prediction", &c->denoiser_file, c->device, error))
+        return FALSE;
+    g = c->decoder.graph = yonos_graph_new();
+    x = yonos_graph_input(g, "x", YONOS_F32, (YonosShape){1, height, width, 3});
+    z = yonos_graph_input(g, "z", YONOS_F32, latent);
+    y = yonos_shuffle(g, yonos_compact_decoder(g, c->tier, z, yonos_extent(g, x, h, w), scale), 4);
+    y = yonos_extent(g, y, height * scale, width * scale);
+    y = yonos_add(g, yonos_resize(g, x, height * scale, width * scale), y, 1);
+    return network_finish(&c->decoder, y, "y", &c->decoder_file, c->device, error);
+}
+
+/* Brings the networks to the picture's size. */
+static gboolean fit_size(Chain *c, int width, int height, GError **error)
+{
+    if (c->decoder.executor && c->width == width && c->height == height)
+        return TRUE;
+    network_clear(&c->denoiser);
+    network_clear(&c->decoder);
+    c->width = width;
+    c->height = height;
+    return build(c, width, height, error);
+}
+
+static gsize size_of(const Network *n, const char *name)
+{
+    return g_array_index(n->graph->buffers, YonosBuffer, yonos_graph_find_buffer(n->graph, name)).size;
+}
+
+static gboolean put(const Network *n, const char *name, const float *values, GError **error)
+{
+    return yonos_executor_write(n->executor, yonos_graph_find_buffer(n->graph, name), 0, values, size_of(n, name),
+                                error);
+}
+
+static gboolean get(const Network *n, const char *name, float *values, GError **error)
+{
+    return yonos_executor_read(n->executor, yonos_graph_find_buffer(n->graph, name), 0, values, size_of(n, name),
+                               error);
+}
+
+static gboolean denoise(gpointer user, const float *z_t, const YonosNoiseLevel *level, float *prediction,
+                        GError **error)
+{
+    const Network *n = &((Chain *)user)->denoiser;
+
+    return put(n, "z_t", z_t, error) && put(n, "time", level->embedding, error) &&
+           yonos_executor_run(n->executor, error) && get(n, "prediction", prediction, error);
+}
+
+static gboolean chain_run(YonosEnlarger *e, const YonosPicture *small, const YonosPicture *large, GError **error)
+{
+    Chain *c = (Chain *)e;
+    YonosFrameFormat format = {
+        .pixel_stride = 3, .r = 0, .g = 1, .b = 2, .a = -1, .width = small->width, .height = small->height};
+    float *x, *y, *z;
+    gsize n;
+    gboolean ok;
+
+    if (!fit_size(c, small->width, small->height, error))
+        return FALSE;
+    n = size_of(&c->decoder, "z");
+    x = g_new(float, size_of(&c->decoder, "x"));
+    y = g_new(float, size_of(&c->decoder, "y"));
+    z = g_new(float, n);
+    yonos_frame_to_rgb(&format, &(YonosFrame){{small->rgb}, {3 * small->width}}, x, small->width);
+    yonos_random_field(z, YONOS_ENLARGER_SEED, yonos_compact_padded(small->height, e->scale) * e->scale / 8,
+                       yonos_compact_padded(small->width, e->scale) * e->scale / 8, C);
+    ok = put(&c->denoiser, "x", x, error) && yonos_sample(denoise, c, z, n, c->steps, error) &&
+         put(&c->decoder, "x", x, error) && put(&c->decoder, "z", z, error) &&
+         yonos_executor_run(c->decoder.executor, error) && get(&c->decoder, "y", y, error);
+    format.width = large->width;
+    format.height = large->height;
+    if (ok)
+        yonos_frame_from_rgb(&format, &(YonosFrame){{large->rgb}, {3 * large->width}}, y, large->width);
+    g_free(x);
+    g_free(y);
+    g_free(z);
+    return ok;
+}
+
+static void chain_free(YonosEnlarger *e)
+{
+    Chain *c = (Chain *)e;
+
+    network_clear(&c->denoiser);
+    network_clear(&c->decoder);
+    yonos_model_file_clear(&c->denoiser_file);
+    yonos_model_file_clear(&c->decoder_file);
+    g_free(c->device);
+    g_free(c);
+}
+
+static gboolean open_result(YonosModelFile *file, const char *stage, int scale, const char *folder, GError **error)
+{
+    char *path = yonos_stage_file(yonos_stage(stage), scale, folder);
+    gboolean ok = yonos_model_file_open_weights(file, path, error);
+
+    g_free(path);
+    return ok;
+}
+
+YonosEnlarger *yonos_enlarger_chain(const char *folder, int scale, int steps, const char *device, GError **error)
+{
+    Chain *c = g_new0(Chain, 1);
+    const char *tier = NULL;
+
+    c->base = (YonosEnlarger){scale, chain_run, chain_free};
+    c->steps = steps;
+    c->device = g_strdup(device);
+    if (open_result(&c->denoiser_file, "teacher", scale, folder, error) &&
+        open_result(&c->decoder_file, "decoder", scale, folder, error)) {
+        tier = yonos_safetensors_metadata(c->denoiser_file.file, "tier");
+        if (tier && (c->tier = yonos_compact_tier(tier)))
+            return &c->base;
+        g_set_error(error, YONOS_ERROR, YONOS_ERROR_MODEL, "%s is of tier '%s', which this version does not know.",
+                    c->denoiser_file.path, tier ? tier : "?");
+    }
+    chain_free(&c->base);
+    return NULL;
+}
