@@ -140,7 +140,11 @@ static gboolean fit(const char *out, const char *stage, int scale, guint64 steps
                         .checkpoint_every = 3600,
                         .stopped = stopped,
                         .quiet = TRUE,
-                        .params = {yonos_compact_tier("fast"), scale, 2, 32, video}};
+                        .params = {.tier = yonos_compact_tier("fast"),
+                                   .scale = scale,
+                                   .batch = 2,
+                                   .crop = 32,
+                                   .video = video}};
     gboolean finished = FALSE;
 
     g_mkdir_with_parents(results, 0700);

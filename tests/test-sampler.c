@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The sampler: against a denoiser that is known to be perfect, and over a chain's files against the exported model. */
 #include "base/random.h"
+#include "cpu/cpu-executor.h"
 #include "export.h"
 #include "models/model-file.h"
 #include "sampler.h"
@@ -97,8 +98,78 @@ static void test_one_step(void)
     g_assert_cmpmem(z, sizeof z, direct, sizeof direct);
 }
 
+#define BATCH 4
+#define LATENTS (2 * 2 * YONOS_COMPACT_LATENT) /* of a picture of 16 x 16 */
+
+static void put(YonosExecutor *ex, const char *name, const float *values, gsize n)
+{
+    GError *error = NULL;
+
+    yonos_executor_write(ex, yonos_graph_find_buffer(ex->graph, name), 0, values, n, &error);
+    g_assert_no_error(error);
+}
+
+/* A denoiser whose latents and output are constants, set by biases, so that its loss is known. */
+static float loss_of_constants(const float *latent, const float *output, const float *eps, const double *t)
+{
+    YonosStageParams params = {.tier = yonos_compact_tier("fast"), .scale = 2, .batch = BATCH, .crop = 16};
+    YonosGraph *g = yonos_graph_new();
+    YonosTensorId loss;
+    const YonosTensor *bias;
+    YonosExecutor *ex;
+    GError *error = NULL;
+    float result;
+
+    params.predict_v = TRUE;
+    loss = yonos_stage("teacher")->build(g, &params);
+    g_assert_true(yonos_graph_check(g, &error));
+    g_array_index(g->tensors, YonosTensor, loss).buffer = yonos_graph_buffer(g, "loss", YONOS_F32, 1);
+    ex = yonos_cpu_executor_new(g, FALSE, &error);
+    g_assert_no_error(error);
+    bias = yonos_graph_find_param(g, "hr_encoder.out.bias");
+    yonos_executor_write(ex, bias->buffer, bias->offset, latent, YONOS_COMPACT_LATENT, NULL);
+    bias = yonos_graph_find_param(g, "student.out.bias");
+    yonos_executor_write(ex, bias->buffer, bias->offset, output, YONOS_COMPACT_LATENT, NULL);
+    put(ex, "noise", eps, BATCH * LATENTS);
+    for (int n = 0; n < BATCH; n++) {
+        YonosNoiseLevel level;
+        yonos_noise_level(&level, t[n]);
+        yonos_executor_write(ex, yonos_graph_find_buffer(g, "a"), n, &level.a, 1, NULL);
+        yonos_executor_write(ex, yonos_graph_find_buffer(g, "s"), n, &level.s, 1, NULL);
+        yonos_executor_write(ex, yonos_graph_find_buffer(g, "omega"), n, &level.omega, 1, NULL);
+    }
+    g_assert_true(yonos_executor_run(ex, &error));
+    yonos_executor_read(ex, yonos_graph_find_buffer(g, "loss"), 0, &result, 1, NULL);
+    yonos_executor_free(ex);
+    yonos_graph_free(g);
+    return result;
+}
+
+/* omega || z - z^ ||^2 is || v - v^ ||^2 down to s^2 = 1/6, and 6 s^2 of it below. */
+static void test_v_loss(void)
+{
+    const double t[BATCH] = {1, 0.6, 0.3, 0.1};
+    float latent[YONOS_COMPACT_LATENT], output[YONOS_COMPACT_LATENT], eps[BATCH * LATENTS];
+    double want = 0, got;
+
+    for (int k = 0; k < BATCH * LATENTS; k++)
+        eps[k] = yonos_random_normal(SEED, k);
+    for (int c = 0; c < YONOS_COMPACT_LATENT; c++) {
+        latent[c] = yonos_random_normal(SEED + 1, c);
+        output[c] = yonos_random_normal(SEED + 2, c);
+    }
+    for (int k = 0; k < BATCH * LATENTS; k++) {
+        double a = cos(G_PI_2 * t[k / LATENTS]), s = sin(G_PI_2 * t[k / LATENTS]);
+        double v = a * eps[k] - s * latent[k % YONOS_COMPACT_LATENT], d = v - output[k % YONOS_COMPACT_LATENT];
+        want += d * d * MIN(1, 6 * s * s) / (BATCH * LATENTS);
+    }
+    got = loss_of_constants(latent, output, eps, t);
+    g_test_message("loss %g, by v %g", got, want);
+    g_assert_cmpfloat_with_epsilon(got, want, 1e-5 * want);
+}
+
 /* Files as the stages leave them, with seeded weights in which every part is heard. */
-static void write_chain(int scale)
+static void write_chain(int scale, const char *predict)
 {
     static const char *const stages[] = {"teacher", "decoder"};
     const YonosCompactTier *tier = yonos_compact_tier("fast");
@@ -125,6 +196,7 @@ static void write_chain(int scale)
             values[t->offset + n] = deviation * yonos_random_normal(SEED, t->offset + n);
     }
     g_hash_table_insert(metadata, "tier", "fast");
+    g_hash_table_insert(metadata, YONOS_STAGE_PREDICT, (char *)predict);
     for (guint k = 0; k < G_N_ELEMENTS(stages); k++) {
         char *path = yonos_stage_file(yonos_stage(stages[k]), scale, folder);
         g_assert_true(yonos_model_file_write(path, g, values, YONOS_ST_F32, NULL, metadata, &error));
@@ -173,7 +245,7 @@ static int difference(const YonosPicture *a, const YonosPicture *b, double *mean
 }
 
 /* One step is what the exported model does, but for its fp16 weights; more steps do something else. */
-static void check_chain(int scale)
+static void check_chain(int scale, const char *predict)
 {
     YonosPicture small = yonos_picture_new(19, 11), model, one, three, bicubic;
     char *path = g_build_filename(folder, "model.safetensors", NULL);
@@ -183,7 +255,7 @@ static void check_chain(int scale)
 
     for (int k = 0; k < small.width * small.height * 3; k++)
         small.rgb[k] = 64 + yonos_random_bits(SEED, k) % 128;
-    write_chain(scale);
+    write_chain(scale, predict);
     g_assert_true(yonos_export(folder, "fast", scale, NULL, path, &error));
     model = enlarged(yonos_enlarger_model(path, "cpu", &error), &small);
     one = enlarged(yonos_enlarger_chain(folder, scale, 1, "cpu", &error), &small);
@@ -192,8 +264,8 @@ static void check_chain(int scale)
     worst = difference(&one, &model, &mean);
     difference(&three, &model, &other);
     difference(&bicubic, &model, &residual);
-    g_test_message("x%d: one step is off by %d codes at most, %g on average; three by %g, bicubic by %g", scale, worst,
-                   mean, other, residual);
+    g_test_message("x%d, %s: one step is off by %d codes at most, %g on average; three by %g, bicubic by %g", scale,
+                   predict, worst, mean, other, residual);
     g_assert_cmpint(worst, <=, 1);
     g_assert_cmpfloat(mean, <, 0.1);
     g_assert_cmpfloat(other, >, 10 * mean);
@@ -212,9 +284,9 @@ static void test_chain(void)
 {
     GError *error = NULL;
 
-    check_chain(2);
-    check_chain(4);
-    check_chain(8);
+    check_chain(2, "z");
+    check_chain(4, "v");
+    check_chain(8, "v");
     g_assert_null(yonos_enlarger_chain(folder, 4, 1, "cpu", &error));
     g_assert_nonnull(error);
     g_error_free(error);
@@ -229,6 +301,7 @@ int main(int argc, char **argv)
     folder = g_dir_make_tmp("yonos-sampler-XXXXXX", NULL);
     g_test_add_func("/sampler/variance", test_variance);
     g_test_add_func("/sampler/one-step", test_one_step);
+    g_test_add_func("/sampler/v-loss", test_v_loss);
     g_test_add_func("/sampler/chain", test_chain);
     status = g_test_run();
     g_rmdir(folder);

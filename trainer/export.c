@@ -73,6 +73,20 @@ static gboolean fold_time(const YonosGraph *g, const YonosModelFile *file, float
     return TRUE;
 }
 
+/* At t = T, z^ = a z_t - s v^ is -v^: the sign goes into the last convolution. */
+static void fold_prediction(const YonosGraph *g, const YonosModelFile *file, float *values, GHashTable *metadata)
+{
+    static const char *const names[] = {"student.out.weight", "student.out.bias"};
+    const char *predict = yonos_safetensors_metadata(file->file, YONOS_STAGE_PREDICT);
+
+    g_hash_table_insert(metadata, g_strdup(YONOS_STAGE_PREDICT), g_strdup(predict ? predict : "z"));
+    for (guint i = 0; !g_strcmp0(predict, "v") && i < G_N_ELEMENTS(names); i++) {
+        const YonosTensor *t = yonos_graph_find_param(g, names[i]);
+        for (gsize k = 0; k < yonos_shape_elements(t->shape); k++)
+            values[t->offset + k] = -values[t->offset + k];
+    }
+}
+
 static char *result_path(const char *folder, const char *name, int scale)
 {
     char *file = g_strdup_printf("%s-x%d.safetensors", name, scale), *path = g_build_filename(folder, file, NULL);
@@ -82,7 +96,7 @@ static char *result_path(const char *folder, const char *name, int scale)
 }
 
 static gboolean gather(const YonosGraph *g, const char *folder, int scale, gboolean perceptual, float *values,
-                       GError **error)
+                       GHashTable *metadata, GError **error)
 {
     /* file, its prefix, ours */
     static const char *const from[][3] = {{"denoiser", "lr_encoder.", "lr_encoder."},
@@ -97,6 +111,8 @@ static gboolean gather(const YonosGraph *g, const char *folder, int scale, gbool
         ok = yonos_model_file_open_weights(&file, path, error) &&
              read_into(g, &file, from[i][2], from[i][1], values, error) &&
              (strcmp(from[i][1], "student.") || fold_time(g, &file, values, error));
+        if (ok && !strcmp(from[i][1], "student."))
+            fold_prediction(g, &file, values, metadata);
         yonos_model_file_clear(&file);
         g_free(path);
     }
@@ -138,7 +154,7 @@ gboolean yonos_export(const char *folder, const char *tier, int scale, const cha
     if (!perceptual && g_hash_table_contains(metadata, "fidelity"))
         yonos_graph_fail(g, "A fidelity needs two decoders, and there is no %s; leave it out.", second);
     values = g_new0(float, g_array_index(g->buffers, YonosBuffer, g->param_buffer).size);
-    ok = yonos_graph_check(g, error) && gather(g, folder, scale, perceptual, values, error) &&
+    ok = yonos_graph_check(g, error) && gather(g, folder, scale, perceptual, values, metadata, error) &&
          yonos_model_file_write(path, g, values, YONOS_ST_F16, NULL, metadata, error);
     g_free(values);
     g_free(second);

@@ -67,6 +67,23 @@ static gboolean build(Fit *f, GError **error)
     return TRUE;
 }
 
+static const char *predicts(const Fit *f)
+{
+    return f->p->params.predict_v ? "v" : "z";
+}
+
+/* What a student's weights are worth depends on what it was trained to predict. */
+static gboolean check_prediction(const Fit *f, const YonosModelFile *file, GError **error)
+{
+    const char *theirs = yonos_safetensors_metadata(file->file, YONOS_STAGE_PREDICT);
+
+    if (!strcmp(theirs ? theirs : "z", predicts(f)))
+        return TRUE;
+    g_set_error(error, YONOS_ERROR, YONOS_ERROR_MODEL, "%s predicts %s; use --predict %s here too.", file->path,
+                theirs ? theirs : "z", theirs ? theirs : "z");
+    return FALSE;
+}
+
 /* The parameters that a start names, from the file of its stage. */
 static gboolean start_from(Fit *f, const YonosStageStart *start, GError **error)
 {
@@ -75,7 +92,8 @@ static gboolean start_from(Fit *f, const YonosStageStart *start, GError **error)
     char *prefix = g_strconcat(start->scope, start->prefix, NULL);
     YonosOptimizer *o = f->optimizer;
     YonosModelFile file;
-    gboolean ok = yonos_model_file_open_weights(&file, path, error);
+    gboolean ok = yonos_model_file_open_weights(&file, path, error) &&
+                  (strcmp(start->prefix, "student.") || check_prediction(f, &file, error));
 
     for (guint i = 0; ok && i < f->graph->params->len; i++) {
         const YonosParam *param = &g_array_index(f->graph->params, YonosParam, i);
@@ -190,6 +208,7 @@ static gboolean finish(Fit *f, const char *path, GError **error)
         ok = yonos_latent_normalise(f->graph, f->optimizer->average, f->pack, f->p->params.crop, f->p->device, error);
     g_hash_table_insert(metadata, "run", g_strdup(f->run));
     g_hash_table_insert(metadata, "tier", g_strdup(f->p->tier));
+    g_hash_table_insert(metadata, YONOS_STAGE_PREDICT, g_strdup(predicts(f)));
     ok = ok && yonos_model_file_write(path, f->graph, f->optimizer->average, YONOS_ST_F32, NULL, metadata, error);
     if (ok)
         yonos_checkpoint_remove(f->p->folder, f->name);
@@ -233,9 +252,10 @@ gboolean yonos_fit(const YonosFitParams *p, gboolean *finished, GError **error)
             p->params.scale ? g_strdup_printf("%s-x%d", p->stage->name, p->params.scale) : g_strdup(p->stage->name);
         f.run =
             g_strdup_printf("%s %s steps %" G_GUINT64_FORMAT " batch %d crop %d rate %g decay %g clip %g average %g "
-                            "seed %" G_GUINT64_FORMAT "%s",
+                            "seed %" G_GUINT64_FORMAT "%s%s",
                             p->tier, f.name, p->steps, p->params.batch, p->params.crop, p->rate, p->decay, p->clip,
-                            p->average, p->seed, p->params.video ? " set video" : "");
+                            p->average, p->seed, p->params.video ? " set video" : "",
+                            p->params.predict_v ? " predict v" : "");
         ok = start(&f, error) && loop(&f, finished, path, error);
         yonos_loader_free(f.loader);
         yonos_progress_free(f.progress);

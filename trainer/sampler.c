@@ -40,6 +40,7 @@ typedef struct {
     const YonosCompactTier *tier;
     char *device;
     int steps;
+    gboolean predicts_v;
     YonosModelFile denoiser_file, decoder_file;
     Network denoiser, decoder; /* for pictures of width x height */
     int width, height;
@@ -129,10 +130,14 @@ static gboolean get(const Network *n, const char *name, float *values, GError **
 static gboolean denoise(gpointer user, const float *z_t, const YonosNoiseLevel *level, float *prediction,
                         GError **error)
 {
-    const Network *n = &((Chain *)user)->denoiser;
+    const Chain *c = user;
+    const Network *n = &c->denoiser;
+    gboolean ok = put(n, "z_t", z_t, error) && put(n, "time", level->embedding, error) &&
+                  yonos_executor_run(n->executor, error) && get(n, "prediction", prediction, error);
 
-    return put(n, "z_t", z_t, error) && put(n, "time", level->embedding, error) &&
-           yonos_executor_run(n->executor, error) && get(n, "prediction", prediction, error);
+    for (gsize k = 0; ok && c->predicts_v && k < size_of(n, "z_t"); k++)
+        prediction[k] = level->a * z_t[k] - level->s * prediction[k];
+    return ok;
 }
 
 static gboolean chain_run(YonosEnlarger *e, const YonosPicture *small, const YonosPicture *large, GError **error)
@@ -197,6 +202,7 @@ YonosEnlarger *yonos_enlarger_chain(const char *folder, int scale, int steps, co
     c->device = g_strdup(device);
     if (open_result(&c->denoiser_file, "teacher", scale, folder, error) &&
         open_result(&c->decoder_file, "decoder", scale, folder, error)) {
+        c->predicts_v = !g_strcmp0(yonos_safetensors_metadata(c->denoiser_file.file, YONOS_STAGE_PREDICT), "v");
         tier = yonos_safetensors_metadata(c->denoiser_file.file, "tier");
         if (tier && (c->tier = yonos_compact_tier(tier)))
             return &c->base;

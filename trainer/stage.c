@@ -79,13 +79,21 @@ static YonosTensorId build_lr_encoder(YonosGraph *g, const YonosStageParams *p)
     return yonos_mse(g, yonos_compact_lr_encoder(g, p->tier, x_l, p->scale), target, input(g, p, "one", 1, 1));
 }
 
-/* S(z_t, E_N(x_l), lambda_t) */
+typedef struct {
+    YonosTensorId a, s, time; /* a and s: YONOS_NONE where nothing needs them */
+} Level;
+
+/* z^ = S(z_t, E_N(x_l), lambda_t), or a z_t - s S where S predicts v = a eps - s z_h */
 static YonosTensorId denoised(YonosGraph *g, const YonosStageParams *p, YonosTensorId x_h, YonosTensorId z_t,
-                              YonosTensorId time, int scale)
+                              Level level, int scale)
 {
     YonosTensorId z_l = yonos_compact_lr_encoder(g, p->tier, reduced(g, p, x_h, scale), scale);
+    YonosTensorId out = yonos_compact_student(g, p->tier, z_t, z_l, level.time);
 
-    return yonos_compact_student(g, p->tier, z_t, z_l, time);
+    if (!p->predict_v)
+        return out;
+    return yonos_add(g, yonos_mix(g, z_t, level.a, YONOS_NONE, YONOS_NONE),
+                     yonos_mix(g, out, level.s, YONOS_NONE, YONOS_NONE), -1);
 }
 
 /* omega || S(z_t, z_l, lambda_t) - target ||^2, z_t = a z_h + s eps; the target is z_h or, distilled from N/2, what the
@@ -93,18 +101,18 @@ static YonosTensorId denoised(YonosGraph *g, const YonosStageParams *p, YonosTen
 static YonosTensorId denoiser_loss(YonosGraph *g, const YonosStageParams *p, gboolean distilled)
 {
     YonosTensorId x_h = picture(g, p), z_h = frozen_latent(g, x_h), eps = noise(g, p);
-    YonosTensorId a = input(g, p, "a", 1, 1), s = input(g, p, "s", 1, 1), omega = input(g, p, "omega", 1, 1);
-    YonosTensorId time = input(g, p, "time", 1, YONOS_COMPACT_TIME);
-    YonosTensorId z_t = yonos_mix(g, z_h, a, eps, s), target = z_h;
+    YonosTensorId omega = input(g, p, "omega", 1, 1);
+    Level level = {input(g, p, "a", 1, 1), input(g, p, "s", 1, 1), input(g, p, "time", 1, YONOS_COMPACT_TIME)};
+    YonosTensorId z_t = yonos_mix(g, z_h, level.a, eps, level.s), target = z_h;
 
     if (distilled) {
         g->scope = "teacher.";
         g->freeze = TRUE;
-        target = denoised(g, p, x_h, z_t, time, p->scale / 2);
+        target = denoised(g, p, x_h, z_t, level, p->scale / 2);
         g->scope = NULL;
         g->freeze = FALSE;
     }
-    return yonos_mse(g, denoised(g, p, x_h, z_t, time, p->scale), target, omega);
+    return yonos_mse(g, denoised(g, p, x_h, z_t, level, p->scale), target, omega);
 }
 
 static YonosTensorId build_teacher(YonosGraph *g, const YonosStageParams *p)
@@ -121,9 +129,14 @@ static YonosTensorId build_student(YonosGraph *g, const YonosStageParams *p)
 static YonosTensorId build_decoder(YonosGraph *g, const YonosStageParams *p)
 {
     YonosTensorId x_h = picture(g, p), x_l = reduced(g, p, x_h, p->scale), z;
+    Level last = {YONOS_NONE, YONOS_NONE, input(g, p, "time", 1, YONOS_COMPACT_TIME)};
 
+    if (p->predict_v) {
+        last.a = input(g, p, "a", 1, 1);
+        last.s = input(g, p, "s", 1, 1);
+    }
     g->freeze = TRUE;
-    z = denoised(g, p, x_h, noise(g, p), input(g, p, "time", 1, YONOS_COMPACT_TIME), p->scale);
+    z = denoised(g, p, x_h, noise(g, p), last, p->scale);
     g->freeze = FALSE;
     return picture_loss(g, yonos_compact_decoder(g, p->tier, z, x_l, p->scale), enlarged(g, p, x_l), x_h);
 }

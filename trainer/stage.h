@@ -11,7 +11,11 @@ typedef struct {
     int scale;       /* N; 0 for the autoencoder, which has none */
     int batch, crop; /* pictures a step, and their side: a multiple of YONOS_COMPACT_GRID */
     gboolean video;  /* x_l is degraded by the loader: inputs "x_l2", "x_l4", "x_l8"; not the autoencoder's */
+    gboolean predict_v; /* the student's output is v^, and z^ = a z_t - s v^; else it is z^ */
 } YonosStageParams;
+
+/* Metadata key of a denoiser's file, "v" or "z" (also where it is missing). */
+#define YONOS_STAGE_PREDICT "predict"
 
 /* Which noise levels a stage sees: none; the whole schedule and t = T; t = T only. */
 typedef enum { YONOS_LEVELS_NONE, YONOS_LEVELS_ALL, YONOS_LEVELS_LAST } YonosLevels;

@@ -64,7 +64,7 @@ static gboolean pack(int argc, char **argv, GError **error)
 }
 
 typedef struct {
-    char *tier, *pack, *folder, *device, *set;
+    char *tier, *pack, *folder, *device, *set, *predict;
     int scale, batch, crop, checkpoint;
     gint64 steps, seed;
     double rate, decay, clip, average;
@@ -90,8 +90,12 @@ static gboolean fit_run(const FitOptions *o, const char *name, GError **error)
                         .quiet = o->quiet};
     gboolean finished;
 
-    p.params = (YonosStageParams){yonos_compact_tier(o->tier), o->scale, o->batch, o->crop,
-                                  !g_strcmp0(o->set, "video")};
+    p.params = (YonosStageParams){.tier = yonos_compact_tier(o->tier),
+                                  .scale = o->scale,
+                                  .batch = o->batch,
+                                  .crop = o->crop,
+                                  .video = !g_strcmp0(o->set, "video"),
+                                  .predict_v = !g_strcmp0(o->predict, "v")};
     if (!stage)
         return usage(error, "There is no stage '%s'; stages are autoencoder, lr-encoder, teacher, student, decoder.",
                      name);
@@ -108,6 +112,8 @@ static gboolean fit_run(const FitOptions *o, const char *name, GError **error)
                      o->crop, YONOS_COMPACT_GRID);
     if (o->set && !p.params.video && strcmp(o->set, "clean"))
         return usage(error, "There is no set '%s'; sets are clean and video.", o->set);
+    if (o->predict && !p.params.predict_v && strcmp(o->predict, "z"))
+        return usage(error, "A student cannot predict '%s', only z or v.", o->predict);
     if (o->steps < 1 || !(o->rate > 0) || o->checkpoint < 1)
         return usage(error, "Steps, rate and checkpoint must be positive.");
     g_mkdir_with_parents(o->folder, 0777);
@@ -139,6 +145,7 @@ static gboolean fit(int argc, char **argv, GError **error)
         {"out", 0, 0, G_OPTION_ARG_FILENAME, &o.folder, "Folder of the chain's results", "FOLDER"},
         {"device", 0, 0, G_OPTION_ARG_STRING, &o.device, "cpu (default), gpu, or a Vulkan device", "NAME"},
         {"set", 0, 0, G_OPTION_ARG_STRING, &o.set, "x_l: clean (default) or video", "NAME"},
+        {"predict", 0, 0, G_OPTION_ARG_STRING, &o.predict, "What the student predicts: z (default) or v", "z|v"},
         {"steps", 0, 0, G_OPTION_ARG_INT64, &o.steps, "Steps in all (5000)", "N"},
         {"batch", 0, 0, G_OPTION_ARG_INT, &o.batch, "Pictures a step (16)", "N"},
         {"crop", 0, 0, G_OPTION_ARG_INT, &o.crop, "Their side in pixels (128)", "N"},
@@ -167,6 +174,7 @@ static gboolean fit(int argc, char **argv, GError **error)
     g_free(o.folder);
     g_free(o.set);
     g_free(o.device);
+    g_free(o.predict);
     return ok;
 }
 
