@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The sampler: against a denoiser that is known to be perfect, and over a chain's files against the exported model. */
+#include "base/error.h"
 #include "base/random.h"
 #include "cpu/cpu-executor.h"
 #include "export.h"
 #include "models/model-file.h"
+#include "ops/ops.h"
 #include "sampler.h"
 #include "stage.h"
 
@@ -101,6 +103,8 @@ static void test_one_step(void)
 #define BATCH 4
 #define LATENTS (2 * 2 * YONOS_COMPACT_LATENT) /* of a picture of 16 x 16 */
 
+static const float ones[BATCH] = {1, 1, 1, 1};
+
 static void put(YonosExecutor *ex, const char *name, const float *values, gsize n)
 {
     GError *error = NULL;
@@ -109,23 +113,29 @@ static void put(YonosExecutor *ex, const char *name, const float *values, gsize 
     g_assert_no_error(error);
 }
 
+static YonosExecutor *executor_of(YonosGraph *g, YonosTensorId loss)
+{
+    GError *error = NULL;
+    YonosExecutor *ex;
+
+    g_assert_true(yonos_graph_check(g, &error));
+    g_array_index(g->tensors, YonosTensor, loss).buffer = yonos_graph_buffer(g, "loss", YONOS_F32, 1);
+    ex = yonos_cpu_executor_new(g, FALSE, &error);
+    g_assert_no_error(error);
+    return ex;
+}
+
 /* A denoiser whose latents and output are constants, set by biases, so that its loss is known. */
 static float loss_of_constants(const float *latent, const float *output, const float *eps, const double *t)
 {
     YonosStageParams params = {.tier = yonos_compact_tier("fast"), .scale = 2, .batch = BATCH, .crop = 16};
     YonosGraph *g = yonos_graph_new();
-    YonosTensorId loss;
     const YonosTensor *bias;
     YonosExecutor *ex;
-    GError *error = NULL;
     float result;
 
     params.predict_v = TRUE;
-    loss = yonos_stage("teacher")->build(g, &params);
-    g_assert_true(yonos_graph_check(g, &error));
-    g_array_index(g->tensors, YonosTensor, loss).buffer = yonos_graph_buffer(g, "loss", YONOS_F32, 1);
-    ex = yonos_cpu_executor_new(g, FALSE, &error);
-    g_assert_no_error(error);
+    ex = executor_of(g, yonos_stage("teacher")->build(g, &params));
     bias = yonos_graph_find_param(g, "hr_encoder.out.bias");
     yonos_executor_write(ex, bias->buffer, bias->offset, latent, YONOS_COMPACT_LATENT, NULL);
     bias = yonos_graph_find_param(g, "student.out.bias");
@@ -138,7 +148,7 @@ static float loss_of_constants(const float *latent, const float *output, const f
         yonos_executor_write(ex, yonos_graph_find_buffer(g, "s"), n, &level.s, 1, NULL);
         yonos_executor_write(ex, yonos_graph_find_buffer(g, "omega"), n, &level.omega, 1, NULL);
     }
-    g_assert_true(yonos_executor_run(ex, &error));
+    g_assert_true(yonos_executor_run(ex, NULL));
     yonos_executor_read(ex, yonos_graph_find_buffer(g, "loss"), 0, &result, 1, NULL);
     yonos_executor_free(ex);
     yonos_graph_free(g);
@@ -168,8 +178,96 @@ static void test_v_loss(void)
     g_assert_cmpfloat_with_epsilon(got, want, 1e-5 * want);
 }
 
+/* Seeded weights for the parts of a name, the same in every graph. */
+static void fill(YonosExecutor *ex, const char *prefix)
+{
+    for (guint k = 0; k < ex->graph->params->len; k++) {
+        const YonosParam *param = &g_array_index(ex->graph->params, YonosParam, k);
+        const YonosTensor *t = yonos_graph_at(ex->graph, param->tensor);
+        for (gsize n = 0; g_str_has_prefix(param->name, prefix) && n < yonos_shape_elements(t->shape); n++) {
+            float value = yonos_random_normal(SEED + g_str_hash(param->name), n) /
+                          sqrtf((float)(t->shape.n * t->shape.h * t->shape.w));
+            yonos_executor_write(ex, t->buffer, t->offset + n, &value, 1, NULL);
+        }
+    }
+}
+
+static void set_centre(YonosExecutor *ex, const char *name, int in, int out, float value)
+{
+    const YonosTensor *t = yonos_graph_find_param(ex->graph, name);
+
+    yonos_executor_write(ex, t->buffer, t->offset + (4 * t->shape.w + in) * t->shape.c + out, &value, 1, NULL);
+}
+
+static float run_loss(YonosExecutor *ex, const float *x_h)
+{
+    float loss;
+
+    fill(ex, "hr_encoder.");
+    put(ex, "x_h", x_h, BATCH * 16 * 16 * 3);
+    g_assert_true(yonos_executor_run(ex, NULL));
+    yonos_executor_read(ex, yonos_graph_find_buffer(ex->graph, "loss"), 0, &loss, 1, NULL);
+    return loss;
+}
+
+/* A student that hands z_l through, x = (act(x) - act(-x)) / 1.1, at t = T: its loss is || E(bicubic(x_l)) - E(x_h)
+ * ||^2. */
+static float loss_of_passing(const float *x_h, int scale)
+{
+    YonosStageParams params = {.tier = yonos_compact_tier("fast"), .scale = scale, .batch = BATCH, .crop = 16};
+    YonosGraph *g = yonos_graph_new();
+    YonosExecutor *ex;
+    float loss;
+
+    params.faithful = TRUE;
+    ex = executor_of(g, yonos_stage("teacher")->build(g, &params));
+    g_assert_null(yonos_graph_find_param(g, "lr_encoder.in.weight"));
+    for (guint k = 0; k < g->params->len; k++) {
+        const YonosParam *param = &g_array_index(g->params, YonosParam, k);
+        g_assert_true(param->frozen == g_str_has_prefix(param->name, "hr_encoder."));
+    }
+    for (int c = 0; c < YONOS_COMPACT_LATENT; c++)
+        for (int negative = 0; negative < 2; negative++) {
+            int hidden = c + negative * YONOS_COMPACT_LATENT;
+            set_centre(ex, "student.in.weight", YONOS_COMPACT_LATENT + c, hidden, negative ? -1 : 1);
+            set_centre(ex, "student.out.weight", hidden, c, (negative ? -1 : 1) / 1.1f);
+        }
+    put(ex, "s", ones, BATCH);
+    put(ex, "omega", ones, BATCH);
+    loss = run_loss(ex, x_h);
+    yonos_executor_free(ex);
+    yonos_graph_free(g);
+    return loss;
+}
+
+static void test_faithful(void)
+{
+    static const int scales[] = {2, 4, 8};
+    float x_h[BATCH * 16 * 16 * 3];
+
+    for (guint k = 0; k < G_N_ELEMENTS(x_h); k++)
+        x_h[k] = (float)yonos_random_uniform(SEED, k);
+    for (guint k = 0; k < G_N_ELEMENTS(scales); k++) {
+        float got = loss_of_passing(x_h, scales[k]), want;
+        YonosGraph *g = yonos_graph_new();
+        YonosTensorId x = yonos_graph_input(g, "x_h", YONOS_F32, (YonosShape){BATCH, 16, 16, 3});
+        YonosTensorId x_l = yonos_act(g, yonos_resize(g, x, 16 / scales[k], 16 / scales[k]), YONOS_ACT_CODES, 0);
+        YonosTensorId z_l = yonos_compact_hr_encoder(g, yonos_resize(g, x_l, 16, 16));
+        YonosExecutor *ex =
+            executor_of(g, yonos_mse(g, z_l, yonos_compact_hr_encoder(g, x),
+                                     yonos_graph_input(g, "one", YONOS_F32, (YonosShape){BATCH, 1, 1, 1})));
+        put(ex, "one", ones, BATCH);
+        want = run_loss(ex, x_h);
+        g_test_message("x%d: loss %g, expected %g", scales[k], got, want);
+        g_assert_cmpfloat(want, >, 1e-3);
+        g_assert_cmpfloat_with_epsilon(got, want, 1e-5 * want);
+        yonos_executor_free(ex);
+        yonos_graph_free(g);
+    }
+}
+
 /* Files as the stages leave them, with seeded weights in which every part is heard. */
-static void write_chain(int scale, const char *predict)
+static void write_chain(int scale, const char *predict, const char *input)
 {
     static const char *const stages[] = {"teacher", "decoder"};
     const YonosCompactTier *tier = yonos_compact_tier("fast");
@@ -197,6 +295,7 @@ static void write_chain(int scale, const char *predict)
     }
     g_hash_table_insert(metadata, "tier", "fast");
     g_hash_table_insert(metadata, YONOS_STAGE_PREDICT, (char *)predict);
+    g_hash_table_insert(metadata, YONOS_STAGE_INPUT, (char *)input);
     for (guint k = 0; k < G_N_ELEMENTS(stages); k++) {
         char *path = yonos_stage_file(yonos_stage(stages[k]), scale, folder);
         g_assert_true(yonos_model_file_write(path, g, values, YONOS_ST_F32, NULL, metadata, &error));
@@ -255,7 +354,7 @@ static void check_chain(int scale, const char *predict)
 
     for (int k = 0; k < small.width * small.height * 3; k++)
         small.rgb[k] = 64 + yonos_random_bits(SEED, k) % 128;
-    write_chain(scale, predict);
+    write_chain(scale, predict, "compact");
     g_assert_true(yonos_export(folder, "fast", scale, NULL, path, &error));
     model = enlarged(yonos_enlarger_model(path, "cpu", &error), &small);
     one = enlarged(yonos_enlarger_chain(folder, scale, 1, "cpu", &error), &small);
@@ -288,8 +387,16 @@ static void test_chain(void)
     check_chain(4, "v");
     check_chain(8, "v");
     g_assert_null(yonos_enlarger_chain(folder, 4, 1, "cpu", &error));
-    g_assert_nonnull(error);
+    g_assert_error(error, YONOS_ERROR, YONOS_ERROR_FILE);
+    g_clear_error(&error);
+    write_chain(4, "z", "faithful");
+    g_assert_false(yonos_export(folder, "fast", 4, NULL, "unwritten", &error));
+    g_assert_error(error, YONOS_ERROR, YONOS_ERROR_MODEL);
+    g_clear_error(&error);
+    g_assert_null(yonos_enlarger_chain(folder, 4, 1, "cpu", &error)); /* no autoencoder */
+    g_assert_error(error, YONOS_ERROR, YONOS_ERROR_FILE);
     g_error_free(error);
+    remove_chain(4);
 }
 
 int main(int argc, char **argv)
@@ -302,6 +409,7 @@ int main(int argc, char **argv)
     g_test_add_func("/sampler/variance", test_variance);
     g_test_add_func("/sampler/one-step", test_one_step);
     g_test_add_func("/sampler/v-loss", test_v_loss);
+    g_test_add_func("/sampler/faithful", test_faithful);
     g_test_add_func("/sampler/chain", test_chain);
     status = g_test_run();
     g_rmdir(folder);

@@ -87,6 +87,16 @@ static void fold_prediction(const YonosGraph *g, const YonosModelFile *file, flo
     }
 }
 
+static gboolean check_input(const YonosModelFile *file, GError **error)
+{
+    if (g_strcmp0(yonos_safetensors_metadata(file->file, YONOS_STAGE_INPUT), "faithful"))
+        return TRUE;
+    g_set_error(error, YONOS_ERROR, YONOS_ERROR_MODEL,
+                "%s was made with --faithful, whose large encoder no model file holds; evaluate it by --chain.",
+                file->path);
+    return FALSE;
+}
+
 static char *result_path(const char *folder, const char *name, int scale)
 {
     char *file = g_strdup_printf("%s-x%d.safetensors", name, scale), *path = g_build_filename(folder, file, NULL);
@@ -108,7 +118,7 @@ static gboolean gather(const YonosGraph *g, const char *folder, int scale, gbool
     for (guint i = 0; ok && i < G_N_ELEMENTS(from) - !perceptual; i++) {
         char *path = result_path(folder, from[i][0], scale);
         YonosModelFile file;
-        ok = yonos_model_file_open_weights(&file, path, error) &&
+        ok = yonos_model_file_open_weights(&file, path, error) && check_input(&file, error) &&
              read_into(g, &file, from[i][2], from[i][1], values, error) &&
              (strcmp(from[i][1], "student.") || fold_time(g, &file, values, error));
         if (ok && !strcmp(from[i][1], "student."))

@@ -72,15 +72,34 @@ static const char *predicts(const Fit *f)
     return f->p->params.predict_v ? "v" : "z";
 }
 
-/* What a student's weights are worth depends on what it was trained to predict. */
-static gboolean check_prediction(const Fit *f, const YonosModelFile *file, GError **error)
+static const char *input_path(const Fit *f)
 {
-    const char *theirs = yonos_safetensors_metadata(file->file, YONOS_STAGE_PREDICT);
+    return f->p->params.faithful ? "faithful" : "compact";
+}
 
-    if (!strcmp(theirs ? theirs : "z", predicts(f)))
+static gboolean metadata_is(const YonosModelFile *file, const char *key, const char *missing, const char *ours)
+{
+    const char *theirs = yonos_safetensors_metadata(file->file, key);
+
+    return !strcmp(theirs ? theirs : missing, ours);
+}
+
+/* What a student's weights are worth depends on what it was trained to predict, and from what. */
+static gboolean check_denoiser(const Fit *f, const YonosModelFile *file, GError **error)
+{
+    if (metadata_is(file, YONOS_STAGE_PREDICT, "z", predicts(f)) &&
+        metadata_is(file, YONOS_STAGE_INPUT, "compact", input_path(f)))
         return TRUE;
-    g_set_error(error, YONOS_ERROR, YONOS_ERROR_MODEL, "%s predicts %s; use --predict %s here too.", file->path,
-                theirs ? theirs : "z", theirs ? theirs : "z");
+    g_set_error(error, YONOS_ERROR, YONOS_ERROR_MODEL,
+                "%s was made with another --predict or --faithful; give here what was given there.", file->path);
+    return FALSE;
+}
+
+static gboolean has_parameter(const YonosGraph *g, const char *prefix)
+{
+    for (guint i = 0; i < g->params->len; i++)
+        if (g_str_has_prefix(g_array_index(g->params, YonosParam, i).name, prefix))
+            return TRUE;
     return FALSE;
 }
 
@@ -91,9 +110,10 @@ static gboolean start_from(Fit *f, const YonosStageStart *start, GError **error)
     char *path = yonos_stage_file(yonos_stage(start->stage), scale, f->p->folder);
     char *prefix = g_strconcat(start->scope, start->prefix, NULL);
     YonosOptimizer *o = f->optimizer;
-    YonosModelFile file;
-    gboolean ok = yonos_model_file_open_weights(&file, path, error) &&
-                  (strcmp(start->prefix, "student.") || check_prediction(f, &file, error));
+    YonosModelFile file = {0};
+    gboolean needed = has_parameter(f->graph, prefix);
+    gboolean ok = !needed || (yonos_model_file_open_weights(&file, path, error) &&
+                              (strcmp(start->stage, "teacher") || check_denoiser(f, &file, error)));
 
     for (guint i = 0; ok && i < f->graph->params->len; i++) {
         const YonosParam *param = &g_array_index(f->graph->params, YonosParam, i);
@@ -209,6 +229,7 @@ static gboolean finish(Fit *f, const char *path, GError **error)
     g_hash_table_insert(metadata, "run", g_strdup(f->run));
     g_hash_table_insert(metadata, "tier", g_strdup(f->p->tier));
     g_hash_table_insert(metadata, YONOS_STAGE_PREDICT, g_strdup(predicts(f)));
+    g_hash_table_insert(metadata, YONOS_STAGE_INPUT, g_strdup(input_path(f)));
     ok = ok && yonos_model_file_write(path, f->graph, f->optimizer->average, YONOS_ST_F32, NULL, metadata, error);
     if (ok)
         yonos_checkpoint_remove(f->p->folder, f->name);
@@ -252,10 +273,10 @@ gboolean yonos_fit(const YonosFitParams *p, gboolean *finished, GError **error)
             p->params.scale ? g_strdup_printf("%s-x%d", p->stage->name, p->params.scale) : g_strdup(p->stage->name);
         f.run =
             g_strdup_printf("%s %s steps %" G_GUINT64_FORMAT " batch %d crop %d rate %g decay %g clip %g average %g "
-                            "seed %" G_GUINT64_FORMAT "%s%s",
+                            "seed %" G_GUINT64_FORMAT "%s%s%s",
                             p->tier, f.name, p->steps, p->params.batch, p->params.crop, p->rate, p->decay, p->clip,
                             p->average, p->seed, p->params.video ? " set video" : "",
-                            p->params.predict_v ? " predict v" : "");
+                            p->params.predict_v ? " predict v" : "", p->params.faithful ? " faithful" : "");
         ok = start(&f, error) && loop(&f, finished, path, error);
         yonos_loader_free(f.loader);
         yonos_progress_free(f.progress);

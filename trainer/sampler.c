@@ -40,9 +40,9 @@ typedef struct {
     const YonosCompactTier *tier;
     char *device;
     int steps;
-    gboolean predicts_v;
-    YonosModelFile denoiser_file, decoder_file;
-    Network denoiser, decoder; /* for pictures of width x height */
+    gboolean predicts_v, faithful;
+    YonosModelFile encoder_file, denoiser_file, decoder_file; /* the first where faithful */
+    Network denoiser, decoder;                                /* for pictures of width x height */
     int width, height;
 } Chain;
 
@@ -53,9 +53,15 @@ static void network_clear(Network *n)
     memset(n, 0, sizeof *n);
 }
 
-/* Makes `out` the buffer of that name, and an executor with the parameters of `file`. */
-static gboolean network_finish(Network *n, YonosTensorId out, const char *name, const YonosModelFile *file,
-                               const char *device, GError **error)
+static const YonosModelFile *file_of(const Chain *c, const char *param)
+{
+    if (g_str_has_prefix(param, "hr_encoder."))
+        return &c->encoder_file;
+    return g_str_has_prefix(param, "decoder.") ? &c->decoder_file : &c->denoiser_file;
+}
+
+/* Makes `out` the buffer of that name, and an executor with the chain's parameters. */
+static gboolean network_finish(Network *n, YonosTensorId out, const char *name, const Chain *c, GError **error)
 {
     YonosGraph *g = n->graph;
     gboolean ok = yonos_graph_check(g, error);
@@ -63,13 +69,13 @@ static gboolean network_finish(Network *n, YonosTensorId out, const char *name, 
     if (ok) {
         YonosBufferId buffer = yonos_graph_buffer(g, name, YONOS_F32, yonos_shape_elements(yonos_graph_shape(g, out)));
         g_array_index(g->tensors, YonosTensor, out).buffer = buffer;
-        ok = (n->executor = yonos_trainer_executor(g, device, error)) != NULL;
+        ok = (n->executor = yonos_trainer_executor(g, c->device, error)) != NULL;
     }
     for (guint i = 0; ok && i < g->params->len; i++) {
         const YonosParam *param = &g_array_index(g->params, YonosParam, i);
         const YonosTensor *t = yonos_graph_at(g, param->tensor);
         float *values = g_new(float, yonos_shape_elements(t->shape));
-        ok = yonos_model_file_read(file, param->name, t->shape, values, error) &&
+        ok = yonos_model_file_read(file_of(c, param->name), param->name, t->shape, values, error) &&
              yonos_executor_write(n->executor, t->buffer, t->offset, values, yonos_shape_elements(t->shape), error);
         g_free(values);
     }
@@ -84,10 +90,12 @@ static gboolean build(Chain *c, int width, int height, GError **error)
     YonosTensorId x = yonos_graph_input(g, "x", YONOS_F32, (YonosShape){1, height, width, 3}), y;
     YonosTensorId z = yonos_graph_input(g, "z_t", YONOS_F32, latent);
     YonosTensorId time = yonos_graph_input(g, "time", YONOS_F32, (YonosShape){1, 1, 1, YONOS_COMPACT_TIME});
-    YonosTensorId z_l = yonos_compact_lr_encoder(g, c->tier, yonos_extent(g, x, h, w), scale);
+    YonosTensorId padded = yonos_extent(g, x, h, w);
+    YonosTensorId z_l = c->faithful ? yonos_compact_hr_encoder(g, yonos_resize(g, padded, h * scale, w * scale))
+                                    : yonos_compact_lr_encoder(g, c->tier, padded, scale);
 
     y = yonos_compact_student(g, c->tier, z, z_l, time);
-    if (!network_finish(&c->denoiser, y, "prediction", &c->denoiser_file, c->device, error))
+    if (!network_finish(&c->denoiser, y, "prediction", c, error))
         return FALSE;
     g = c->decoder.graph = yonos_graph_new();
     x = yonos_graph_input(g, "x", YONOS_F32, (YonosShape){1, height, width, 3});
@@ -95,7 +103,7 @@ static gboolean build(Chain *c, int width, int height, GError **error)
     y = yonos_shuffle(g, yonos_compact_decoder(g, c->tier, z, yonos_extent(g, x, h, w), scale), 4);
     y = yonos_extent(g, y, height * scale, width * scale);
     y = yonos_add(g, yonos_resize(g, x, height * scale, width * scale), y, 1);
-    return network_finish(&c->decoder, y, "y", &c->decoder_file, c->device, error);
+    return network_finish(&c->decoder, y, "y", c, error);
 }
 
 /* Brings the networks to the picture's size. */
@@ -177,6 +185,7 @@ static void chain_free(YonosEnlarger *e)
 
     network_clear(&c->denoiser);
     network_clear(&c->decoder);
+    yonos_model_file_clear(&c->encoder_file);
     yonos_model_file_clear(&c->denoiser_file);
     yonos_model_file_clear(&c->decoder_file);
     g_free(c->device);
@@ -192,23 +201,35 @@ static gboolean open_result(YonosModelFile *file, const char *stage, int scale, 
     return ok;
 }
 
+static gboolean open_files(Chain *c, const char *folder, GError **error)
+{
+    const YonosModelFile *f = &c->denoiser_file;
+    const char *tier;
+
+    if (!open_result(&c->denoiser_file, "teacher", c->base.scale, folder, error) ||
+        !open_result(&c->decoder_file, "decoder", c->base.scale, folder, error))
+        return FALSE;
+    c->predicts_v = !g_strcmp0(yonos_safetensors_metadata(f->file, YONOS_STAGE_PREDICT), "v");
+    c->faithful = !g_strcmp0(yonos_safetensors_metadata(f->file, YONOS_STAGE_INPUT), "faithful");
+    tier = yonos_safetensors_metadata(f->file, "tier");
+    c->tier = tier ? yonos_compact_tier(tier) : NULL;
+    if (!c->tier) {
+        g_set_error(error, YONOS_ERROR, YONOS_ERROR_MODEL, "%s is of tier '%s', which this version does not know.",
+                    f->path, tier ? tier : "?");
+        return FALSE;
+    }
+    return !c->faithful || open_result(&c->encoder_file, "autoencoder", 0, folder, error);
+}
+
 YonosEnlarger *yonos_enlarger_chain(const char *folder, int scale, int steps, const char *device, GError **error)
 {
     Chain *c = g_new0(Chain, 1);
-    const char *tier = NULL;
 
     c->base = (YonosEnlarger){scale, chain_run, chain_free};
     c->steps = steps;
     c->device = g_strdup(device);
-    if (open_result(&c->denoiser_file, "teacher", scale, folder, error) &&
-        open_result(&c->decoder_file, "decoder", scale, folder, error)) {
-        c->predicts_v = !g_strcmp0(yonos_safetensors_metadata(c->denoiser_file.file, YONOS_STAGE_PREDICT), "v");
-        tier = yonos_safetensors_metadata(c->denoiser_file.file, "tier");
-        if (tier && (c->tier = yonos_compact_tier(tier)))
-            return &c->base;
-        g_set_error(error, YONOS_ERROR, YONOS_ERROR_MODEL, "%s is of tier '%s', which this version does not know.",
-                    c->denoiser_file.path, tier ? tier : "?");
-    }
+    if (open_files(c, folder, error))
+        return &c->base;
     chain_free(&c->base);
     return NULL;
 }

@@ -44,11 +44,15 @@ static YonosTensorId enlarged(YonosGraph *g, const YonosStageParams *p, YonosTen
 
 static YonosTensorId frozen_latent(YonosGraph *g, YonosTensorId x)
 {
+    const char *scope = g->scope;
+    gboolean freeze = g->freeze;
     YonosTensorId z;
 
+    g->scope = NULL;
     g->freeze = TRUE;
     z = yonos_compact_hr_encoder(g, x);
-    g->freeze = FALSE;
+    g->scope = scope;
+    g->freeze = freeze;
     return z;
 }
 
@@ -83,11 +87,13 @@ typedef struct {
     YonosTensorId a, s, time; /* a and s: YONOS_NONE where nothing needs them */
 } Level;
 
-/* z^ = S(z_t, E_N(x_l), lambda_t), or a z_t - s S where S predicts v = a eps - s z_h */
+/* z^ = S(z_t, z_l, lambda_t), z_l = E_N(x_l) or E(bicubic(x_l)); or a z_t - s S where S predicts v = a eps - s z_h */
 static YonosTensorId denoised(YonosGraph *g, const YonosStageParams *p, YonosTensorId x_h, YonosTensorId z_t,
                               Level level, int scale)
 {
-    YonosTensorId z_l = yonos_compact_lr_encoder(g, p->tier, reduced(g, p, x_h, scale), scale);
+    YonosTensorId x_l = reduced(g, p, x_h, scale);
+    YonosTensorId z_l = p->faithful ? frozen_latent(g, enlarged(g, p, x_l))
+                                    : yonos_compact_lr_encoder(g, p->tier, x_l, scale);
     YonosTensorId out = yonos_compact_student(g, p->tier, z_t, z_l, level.time);
 
     if (!p->predict_v)
@@ -172,7 +178,8 @@ static const YonosStage stages[] = {
      2,
      YONOS_LEVELS_LAST,
      TRUE,
-     {{"teacher", "lr_encoder.", "", FALSE, FALSE},
+     {FROM_ENCODER,
+      {"teacher", "lr_encoder.", "", FALSE, FALSE},
       {"teacher", "student.", "", FALSE, FALSE},
       {"autoencoder", "decoder.", "", FALSE, TRUE}},
      build_decoder},

@@ -12,15 +12,18 @@ typedef struct {
     int batch, crop; /* pictures a step, and their side: a multiple of YONOS_COMPACT_GRID */
     gboolean video;  /* x_l is degraded by the loader: inputs "x_l2", "x_l4", "x_l8"; not the autoencoder's */
     gboolean predict_v; /* the student's output is v^, and z^ = a z_t - s v^; else it is z^ */
+    gboolean faithful;  /* the denoiser's input path is the paper's, z_l = E(bicubic(x_l)), instead of E_N(x_l) */
 } YonosStageParams;
 
-/* Metadata key of a denoiser's file, "v" or "z" (also where it is missing). */
+/* Metadata keys of a denoiser's file: "v" or "z" (also where it is missing); "faithful" or "compact" (likewise). */
 #define YONOS_STAGE_PREDICT "predict"
+#define YONOS_STAGE_INPUT "input"
 
 /* Which noise levels a stage sees: none; the whole schedule and t = T; t = T only. */
 typedef enum { YONOS_LEVELS_NONE, YONOS_LEVELS_ALL, YONOS_LEVELS_LAST } YonosLevels;
 
-/* Weights to begin with: those of an earlier stage whose names have this prefix, under `scope` in our graph. */
+/* Weights to begin with: those of an earlier stage whose names have this prefix, under `scope` in our graph. Where the
+ * graph has none of that name, the file need not be there. */
 typedef struct {
     const char *stage, *prefix, *scope;
     gboolean half_scale; /* from that stage's result for N/2 */

@@ -68,7 +68,7 @@ typedef struct {
     int scale, batch, crop, checkpoint;
     gint64 steps, seed;
     double rate, decay, clip, average;
-    gboolean quiet;
+    gboolean quiet, faithful;
 } FitOptions;
 
 static gboolean fit_run(const FitOptions *o, const char *name, GError **error)
@@ -95,7 +95,8 @@ static gboolean fit_run(const FitOptions *o, const char *name, GError **error)
                                   .batch = o->batch,
                                   .crop = o->crop,
                                   .video = !g_strcmp0(o->set, "video"),
-                                  .predict_v = !g_strcmp0(o->predict, "v")};
+                                  .predict_v = !g_strcmp0(o->predict, "v"),
+                                  .faithful = o->faithful};
     if (!stage)
         return usage(error, "There is no stage '%s'; stages are autoencoder, lr-encoder, teacher, student, decoder.",
                      name);
@@ -146,6 +147,7 @@ static gboolean fit(int argc, char **argv, GError **error)
         {"device", 0, 0, G_OPTION_ARG_STRING, &o.device, "cpu (default), gpu, or a Vulkan device", "NAME"},
         {"set", 0, 0, G_OPTION_ARG_STRING, &o.set, "x_l: clean (default) or video", "NAME"},
         {"predict", 0, 0, G_OPTION_ARG_STRING, &o.predict, "What the student predicts: z (default) or v", "z|v"},
+        {"faithful", 0, 0, G_OPTION_ARG_NONE, &o.faithful, "The student sees E(bicubic(x_l)), not E_N(x_l)", NULL},
         {"steps", 0, 0, G_OPTION_ARG_INT64, &o.steps, "Steps in all (5000)", "N"},
         {"batch", 0, 0, G_OPTION_ARG_INT, &o.batch, "Pictures a step (16)", "N"},
         {"crop", 0, 0, G_OPTION_ARG_INT, &o.crop, "Their side in pixels (128)", "N"},
