@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "models/model-file.h"
 #include "noise.h"
+#include "stage.h"
 
 #include <string.h>
 
