@@ -13,7 +13,8 @@ import matplotlib.pyplot as plt
 ORDER = ["autoencoder", "lr-encoder", "teacher", "student", "decoder"]
 
 
-def smooth(values, by=10):
+def smooth(values):
+    by = max(1, len(values) // 25)
     return [sum(values[max(0, k - by + 1):k + 1]) / (k - max(0, k - by + 1) + 1) for k in range(len(values))]
 
 
