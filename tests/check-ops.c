@@ -102,6 +102,25 @@ static YonosTensorId build_norm(YonosGraph *g, YonosTensorId x, int variant)
     return yonos_group_norm(g, x, param(g, "s", 1, 1, 1, c), param(g, "o", 1, 1, 1, c), variant & 1 ? c : 1, 1e-5f);
 }
 
+static YonosTensorId build_pool(YonosGraph *g, YonosTensorId x, int variant)
+{
+    YonosShape s = yonos_graph_shape(g, x);
+
+    return yonos_max_pool(g, x, MIN(MIN(s.h, s.w), 3), 1 + variant);
+}
+
+/* The activation turns dy away from x, along which nothing passes. */
+static YonosTensorId build_unit(YonosGraph *g, YonosTensorId x, int variant)
+{
+    return yonos_act(g, yonos_unit_norm(g, x, variant ? 0.5f : 1e-10f), YONOS_ACT_LEAKY, 0.3f);
+}
+
+/* variant: bit 0 the other sign, bit 1 linear; twice x, so that the margin is passed */
+static YonosTensorId build_hinge(YonosGraph *g, YonosTensorId x, int variant)
+{
+    return yonos_hinge(g, yonos_add(g, x, x, 1), variant & 1 ? -1 : 1, variant & 2);
+}
+
 typedef struct {
     const char *name;
     Build build;
@@ -124,19 +143,21 @@ static const Case cases[] = {
     {"conv", build_conv, 64, TRUE},     {"act", build_act, 2, TRUE},          {"add", build_add, 3, TRUE},
     {"layout", build_layout, 7, TRUE},  {"group-norm", build_norm, 4, TRUE}, {"resize", build_resize, 10, TRUE},
     {"mix", build_mix, 2, TRUE},        {"codes", build_codes, 1, FALSE},
+    {"max-pool", build_pool, 3, TRUE},  {"unit-norm", build_unit, 2, TRUE},   {"hinge", build_hinge, 4, TRUE},
 };
 
 static const YonosShape shapes[] = {{1, 7, 5, 6}, {2, 9, 12, 17}, {1, 3, 3, 4}, {1, 1, 1, 8}};
 
 typedef enum { FILL_UNIFORM, FILL_TINY, FILL_HUGE, FILL_COUNT } Fill;
 
+/* Steps that fp16 holds exactly: where an op chooses the largest value, every executor chooses the same. */
 static float *filled(GRand *rand, gsize n, Fill fill)
 {
     float *v = g_new(float, MAX(n, 1));
     float scale = fill == FILL_TINY ? 1e-6f : fill == FILL_HUGE ? 1e6f : 1;
 
     for (gsize k = 0; k < n; k++)
-        v[k] = scale * (float)g_rand_double_range(rand, -1, 1);
+        v[k] = scale * rintf(1024 * (float)g_rand_double_range(rand, -1, 1)) / 1024;
     return v;
 }
 

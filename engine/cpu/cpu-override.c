@@ -24,6 +24,10 @@ static const YonosCpuOverride *const table[YONOS_OP_COUNT] = {
     [YONOS_OP_L1_GRAD] = &yonos_cpu_l1_grad,
     [YONOS_OP_MSE] = &yonos_cpu_mse,
     [YONOS_OP_MSE_GRAD] = &yonos_cpu_mse_grad,
+    [YONOS_OP_MAX_POOL] = &yonos_cpu_max_pool,
+    [YONOS_OP_MAX_POOL_GRAD] = &yonos_cpu_max_pool_grad,
+    [YONOS_OP_UNIT_NORM] = &yonos_cpu_unit_norm,
+    [YONOS_OP_UNIT_NORM_GRAD] = &yonos_cpu_unit_norm_grad,
 };
 
 const YonosCpuOverride *yonos_cpu_override(int op)

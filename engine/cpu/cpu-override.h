@@ -28,3 +28,5 @@ extern const YonosCpuOverride yonos_cpu_shuffle, yonos_cpu_unshuffle, yonos_cpu_
     yonos_cpu_extent;
 extern const YonosCpuOverride yonos_cpu_l1, yonos_cpu_l1_grad, yonos_cpu_mse, yonos_cpu_mse_grad, yonos_cpu_sum_pixels;
 extern const YonosCpuOverride yonos_cpu_resize;
+extern const YonosCpuOverride yonos_cpu_max_pool, yonos_cpu_max_pool_grad, yonos_cpu_unit_norm,
+    yonos_cpu_unit_norm_grad;

@@ -28,6 +28,12 @@ static const YonosOp *const table[YONOS_OP_COUNT] = {
     [YONOS_OP_GROUP_NORM_SCALE] = &yonos_op_group_norm_scale,
     [YONOS_OP_RESIZE_GRAD] = &yonos_op_resize_grad,
     [YONOS_OP_EXTENT_GRAD] = &yonos_op_extent_grad,
+    [YONOS_OP_MAX_POOL] = &yonos_op_max_pool,
+    [YONOS_OP_MAX_POOL_GRAD] = &yonos_op_max_pool_grad,
+    [YONOS_OP_UNIT_NORM] = &yonos_op_unit_norm,
+    [YONOS_OP_UNIT_NORM_GRAD] = &yonos_op_unit_norm_grad,
+    [YONOS_OP_HINGE] = &yonos_op_hinge,
+    [YONOS_OP_HINGE_GRAD] = &yonos_op_hinge_grad,
 };
 
 const YonosOp *yonos_op(int id)

@@ -33,6 +33,12 @@ typedef enum {
     YONOS_OP_GROUP_NORM_SCALE, /* gradient of group norm by scale, added to out; in: dy, x, scale (for its shape) */
     YONOS_OP_RESIZE_GRAD,      /* in: dy; i[0] x i[1] is the size of x */
     YONOS_OP_EXTENT_GRAD,      /* in: dy; likewise */
+    YONOS_OP_MAX_POOL,         /* largest of windows of side i[0] at stride i[1], inside the input only */
+    YONOS_OP_MAX_POOL_GRAD,    /* in: dy, x; likewise */
+    YONOS_OP_UNIT_NORM,        /* x / (|x| + f[0]), |x| over a pixel's channels */
+    YONOS_OP_UNIT_NORM_GRAD,   /* in: dy, x; likewise */
+    YONOS_OP_HINGE,            /* loss: mean max(0, 1 - i[0] x) or, with i[1], mean -i[0] x; i[0] is 1 or -1 */
+    YONOS_OP_HINGE_GRAD,       /* in: dloss, x; likewise */
     YONOS_OP_COUNT
 } YonosOpId;
 
@@ -75,3 +81,5 @@ extern const YonosOp yonos_op_resize, yonos_op_extent;
 extern const YonosOp yonos_op_l1, yonos_op_l1_grad, yonos_op_mse, yonos_op_mse_grad;
 extern const YonosOp yonos_op_group_norm_data, yonos_op_group_norm_scale;
 extern const YonosOp yonos_op_resize_grad, yonos_op_extent_grad;
+extern const YonosOp yonos_op_max_pool, yonos_op_max_pool_grad, yonos_op_unit_norm, yonos_op_unit_norm_grad;
+extern const YonosOp yonos_op_hinge, yonos_op_hinge_grad;

@@ -69,16 +69,23 @@ static YonosTensorId block(YonosGraph *g, const char *name, YonosTensorId x, Yon
     return h;
 }
 
-YonosTensorId yonos_compact_hr_encoder(YonosGraph *g, YonosTensorId x_h)
+void yonos_compact_hr_features(YonosGraph *g, YonosTensorId x_h, YonosTensorId *features)
 {
     YonosTensorId h = yonos_unshuffle(g, x_h, 2);                     /* {n, H/2, W/2, 12} */
 
-    h = conv(g, "hr_encoder.in", h, 32, (Conv){0});                   /* {n, H/2, W/2, 32} */
+    h = features[0] = conv(g, "hr_encoder.in", h, 32, (Conv){0});     /* {n, H/2, W/2, 32} */
     h = conv(g, "hr_encoder.down0", h, 64, (Conv){.stride = 2});      /* {n, H/4, W/4, 64} */
-    h = block(g, "hr_encoder.block0", h, YONOS_NONE);
+    h = features[1] = block(g, "hr_encoder.block0", h, YONOS_NONE);
     h = conv(g, "hr_encoder.down1", h, 64, (Conv){.stride = 2});      /* {n, H/8, W/8, 64} */
-    h = block(g, "hr_encoder.block1", h, YONOS_NONE);
-    return conv(g, "hr_encoder.out", h, C, (Conv){.linear = TRUE});   /* {n, H/8, W/8, C} */
+    features[2] = block(g, "hr_encoder.block1", h, YONOS_NONE);
+}
+
+YonosTensorId yonos_compact_hr_encoder(YonosGraph *g, YonosTensorId x_h)
+{
+    YonosTensorId features[YONOS_COMPACT_HR_FEATURES];
+
+    yonos_compact_hr_features(g, x_h, features);
+    return conv(g, "hr_encoder.out", features[2], C, (Conv){.linear = TRUE}); /* {n, H/8, W/8, C} */
 }
 
 YonosTensorId yonos_compact_lr_encoder(YonosGraph *g, const YonosCompactTier *tier, YonosTensorId x_l, int scale)

@@ -24,6 +24,10 @@ const YonosCompactTier *yonos_compact_tier(const char *name);
  * trainer, so its KL divergence from the unit normal is half the mean's square, and a constant. */
 YonosTensorId yonos_compact_hr_encoder(YonosGraph *g, YonosTensorId x_h);
 
+/* What it sees at H/2, H/4 and H/8. */
+#define YONOS_COMPACT_HR_FEATURES 3
+void yonos_compact_hr_features(YonosGraph *g, YonosTensorId x_h, YonosTensorId *features);
+
 /* x_l {n, H/N, W/N, 3} -> z_l {n, H/8, W/8, C}: pixel-unshuffle by 8/N, then convolutions at the latent grid. */
 YonosTensorId yonos_compact_lr_encoder(YonosGraph *g, const YonosCompactTier *tier, YonosTensorId x_l, int scale);
 

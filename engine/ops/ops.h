@@ -32,6 +32,12 @@ YonosTensorId yonos_resize(YonosGraph *g, YonosTensorId x, int height, int width
 YonosTensorId yonos_extent(YonosGraph *g, YonosTensorId x, int height, int width);
 YonosTensorId yonos_l1(YonosGraph *g, YonosTensorId a, YonosTensorId b);
 YonosTensorId yonos_mse(YonosGraph *g, YonosTensorId a, YonosTensorId b, YonosTensorId weights);
+/* The largest value of each `side` x `side` window that lies inside x, windows `stride` apart. */
+YonosTensorId yonos_max_pool(YonosGraph *g, YonosTensorId x, int side, int stride);
+/* x / (|x| + epsilon), |x| the Euclidean length over a pixel's channels; no gradient where it is 0. */
+YonosTensorId yonos_unit_norm(YonosGraph *g, YonosTensorId x, float epsilon);
+/* Mean of max(0, 1 - sign x) or, linear, of -sign x; sign is 1 or -1. */
+YonosTensorId yonos_hinge(YonosGraph *g, YonosTensorId x, int sign, gboolean linear);
 
 /* One append with the usual operands; -1 marks an absent one. */
 YonosTensorId yonos_append(YonosGraph *g, YonosOpId op, int n, const YonosTensorId *in, YonosTensorId out,

@@ -33,6 +33,11 @@ static void size_element_groups(YonosVkPush *push, guint32 groups[3])
     push->work = groups[0] = (guint32)yonos_shape_elements(push->y);
 }
 
+static void size_pixels(YonosVkPush *push, guint32 groups[3])
+{
+    push->work = groups[0] = (guint32)push->y.n * push->y.h * push->y.w;
+}
+
 static void size_norm(YonosVkPush *push, guint32 groups[3])
 {
     push->work = groups[0] = (guint32)(push->y.n * push->i[0]);
@@ -68,7 +73,8 @@ static guint32 variant_conv(const YonosVkPush *push)
 #define SHADERS(X)                                                                                                     \
     X(conv) X(conv_data) X(conv_weights) X(sum_pixels) X(act) X(act_grad) X(add) X(concat) X(slice) X(embed)           \
     X(shuffle) X(unshuffle) X(nearest) X(sum_blocks) X(resize) X(extent) X(group_norm) X(l1) X(l1_grad) X(mse)         \
-    X(mse_grad) X(mix) X(group_norm_data) X(group_norm_scale) X(resize_grad) X(extent_grad)
+    X(mse_grad) X(mix) X(group_norm_data) X(group_norm_scale) X(resize_grad) X(extent_grad)   \
+    X(max_pool) X(max_pool_grad) X(unit_norm) X(unit_norm_grad) X(hinge) X(hinge_grad)
 SHADERS(SHADER)
 
 typedef struct {
@@ -111,6 +117,12 @@ static const Kernel table[YONOS_OP_COUNT] = {
     [YONOS_OP_GROUP_NORM_SCALE] = {CODE(group_norm_scale), size_norm, NULL},
     [YONOS_OP_RESIZE_GRAD] = {CODE(resize_grad), size_elements, NULL},
     [YONOS_OP_EXTENT_GRAD] = {CODE(extent_grad), size_elements, NULL},
+    [YONOS_OP_MAX_POOL] = {CODE(max_pool), size_elements, NULL},
+    [YONOS_OP_MAX_POOL_GRAD] = {CODE(max_pool_grad), size_elements, NULL},
+    [YONOS_OP_UNIT_NORM] = {CODE(unit_norm), size_pixels, NULL},
+    [YONOS_OP_UNIT_NORM_GRAD] = {CODE(unit_norm_grad), size_pixels, NULL},
+    [YONOS_OP_HINGE] = {CODE(hinge), size_one, NULL},
+    [YONOS_OP_HINGE_GRAD] = {CODE(hinge_grad), size_elements, NULL},
 };
 
 gboolean yonos_vk_kernels_make(YonosVkKernels *kernels, YonosVkDevice *d, gboolean half, GError **error)
