@@ -51,15 +51,17 @@ static gboolean build(Fit *f, GError **error)
     YonosGraph *g = f->graph = yonos_graph_new();
     YonosTensorId loss = p->stage->build(g, &p->params);
     YonosTensorId one = yonos_graph_input(g, "dloss", YONOS_F32, (YonosShape){1, 1, 1, 1});
-    YonosTensorId out = yonos_graph_input(g, "loss", YONOS_F32, (YonosShape){1, 1, 1, 1});
 
-    yonos_append(g, YONOS_OP_ACT, 1, &loss, out, (int[]){YONOS_ACT_LEAKY}, 1, 1, 0);
+    if (yonos_graph_find_buffer(g, "loss") < 0)
+        yonos_append(g, YONOS_OP_ACT, 1, &loss, yonos_graph_input(g, "loss", YONOS_F32, (YonosShape){1, 1, 1, 1}),
+                     (int[]){YONOS_ACT_LEAKY}, 1, 1, 0);
     f->gradients = yonos_graph_differentiate(g, loss, one);
     if (!yonos_graph_check(g, error))
         return FALSE;
     f->executor = yonos_trainer_executor(g, p->device, error);
     if (!f->executor || !write_constant(f->executor, "dloss", 1, error) ||
-        !write_constant(f->executor, "one", 1, error))
+        !write_constant(f->executor, "one", 1, error) ||
+        !write_constant(f->executor, "perceptual", (float)p->perceptual, error))
         return FALSE;
     f->optimizer = yonos_optimizer_new(g, f->gradients, p->seed);
     for (guint k = 0; k < G_N_ELEMENTS(level_names); k++)
@@ -151,6 +153,9 @@ static gboolean start(Fit *f, GError **error)
     for (guint i = 0; i < G_N_ELEMENTS(p->stage->start) && p->stage->start[i].stage; i++)
         if (!start_from(f, &p->stage->start[i], error))
             return FALSE;
+    if (p->params.features == YONOS_FEATURES_SQUEEZENET &&
+        !yonos_features_read(f->graph, p->features, f->optimizer->weights, error))
+        return FALSE;
     if (!yonos_checkpoint_read(p->folder, f->name, f->run, f->optimizer, &resumed, error))
         return FALSE;
     f->progress =
@@ -192,25 +197,34 @@ static gboolean write_levels(Fit *f, GError **error)
     return ok;
 }
 
+/* Of the highest rate. */
 static double rate_at(const YonosFitParams *p, guint64 step)
 {
     double warm = MIN(1.0, (step + 1.0) / WARM_UP);
 
-    return p->rate * warm * (LOWEST + (1 - LOWEST) * 0.5 * (1 + cos(G_PI * step / p->steps)));
+    return warm * (LOWEST + (1 - LOWEST) * 0.5 * (1 + cos(G_PI * step / p->steps)));
+}
+
+/* The discriminator learns first. */
+static float adversarial_at(const YonosFitParams *p, guint64 step)
+{
+    return (float)(p->adversarial * CLAMP(10.0 * step / p->steps - 1, 0, 1));
 }
 
 static gboolean step(Fit *f, GError **error)
 {
     const YonosBatch *batch = yonos_loader_next(f->loader);
     YonosOptimizerParams op = {.decay = f->p->decay, .clip = f->p->clip, .average = f->p->average};
-    double norm;
-    float loss;
+    double norm, rate = rate_at(f->p, f->optimizer->step);
+    float loss, adversarial = adversarial_at(f->p, f->optimizer->step);
 
     for (guint k = 0; k < YONOS_DEGRADE_SCALES; k++)
         if (batch->reduced[k] && !write_input(f, reduced_names[k], batch->reduced[k], error))
             return FALSE;
-    op.rate = rate_at(f->p, f->optimizer->step);
+    op.rate = f->p->rate * rate;
+    op.discriminator_rate = f->p->discriminator_rate * rate;
     if (!write_input(f, "x_h", batch->pictures, error) || !write_input(f, "noise", batch->noise, error) ||
+        !write_input(f, "adversarial", &adversarial, error) ||
         (f->p->stage->levels != YONOS_LEVELS_NONE && !write_levels(f, error)) ||
         !yonos_optimizer_upload(f->optimizer, f->executor, error) || !yonos_executor_run(f->executor, error) ||
         !yonos_executor_read(f->executor, yonos_graph_find_buffer(f->graph, "loss"), 0, &loss, 1, error) ||
@@ -230,7 +244,8 @@ static gboolean finish(Fit *f, const char *path, GError **error)
     g_hash_table_insert(metadata, "tier", g_strdup(f->p->tier));
     g_hash_table_insert(metadata, YONOS_STAGE_PREDICT, g_strdup(predicts(f)));
     g_hash_table_insert(metadata, YONOS_STAGE_INPUT, g_strdup(input_path(f)));
-    ok = ok && yonos_model_file_write(path, f->graph, f->optimizer->average, YONOS_ST_F32, NULL, metadata, error);
+    ok = ok && yonos_model_file_write(path, f->graph, f->optimizer->average, YONOS_ST_F32,
+                                      yonos_stage_is_adversarial(f->p->stage) ? "decoder." : NULL, metadata, error);
     if (ok)
         yonos_checkpoint_remove(f->p->folder, f->name);
     g_hash_table_unref(metadata);
@@ -258,6 +273,26 @@ static gboolean loop(Fit *f, gboolean *finished, const char *path, GError **erro
     return *finished;
 }
 
+/* What makes a fit what it is; free with g_free. */
+static char *describe(const YonosFitParams *p, const char *name)
+{
+    char *run = g_strdup_printf("%s %s steps %" G_GUINT64_FORMAT " batch %d crop %d rate %g decay %g clip %g average %g "
+                                "seed %" G_GUINT64_FORMAT "%s%s%s",
+                                p->tier, name, p->steps, p->params.batch, p->params.crop, p->rate, p->decay, p->clip,
+                                p->average, p->seed, p->params.video ? " set video" : "",
+                                p->params.predict_v ? " predict v" : "", p->params.faithful ? " faithful" : "");
+    char *losses = NULL, *all;
+
+    if (yonos_stage_is_adversarial(p->stage))
+        losses = g_strdup_printf(" features %s perceptual %g adversarial %g discriminator-rate %g",
+                                 p->params.features == YONOS_FEATURES_SQUEEZENET ? "squeezenet" : "encoder",
+                                 p->perceptual, p->adversarial, p->discriminator_rate);
+    all = g_strconcat(run, losses, NULL);
+    g_free(losses);
+    g_free(run);
+    return all;
+}
+
 gboolean yonos_fit(const YonosFitParams *p, gboolean *finished, GError **error)
 {
     Fit f = {.p = p};
@@ -271,12 +306,7 @@ gboolean yonos_fit(const YonosFitParams *p, gboolean *finished, GError **error)
     } else {
         f.name =
             p->params.scale ? g_strdup_printf("%s-x%d", p->stage->name, p->params.scale) : g_strdup(p->stage->name);
-        f.run =
-            g_strdup_printf("%s %s steps %" G_GUINT64_FORMAT " batch %d crop %d rate %g decay %g clip %g average %g "
-                            "seed %" G_GUINT64_FORMAT "%s%s%s",
-                            p->tier, f.name, p->steps, p->params.batch, p->params.crop, p->rate, p->decay, p->clip,
-                            p->average, p->seed, p->params.video ? " set video" : "",
-                            p->params.predict_v ? " predict v" : "", p->params.faithful ? " faithful" : "");
+        f.run = describe(p, f.name);
         ok = start(&f, error) && loop(&f, finished, path, error);
         yonos_loader_free(f.loader);
         yonos_progress_free(f.progress);

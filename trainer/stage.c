@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "stage.h"
+#include "discriminator.h"
 #include "ops/ops.h"
 
 /* The autoencoder codes what bicubic enlargement by BASE lacks: what an LR picture holds anyway would fill a latent of
@@ -56,10 +57,10 @@ static YonosTensorId frozen_latent(YonosGraph *g, YonosTensorId x)
     return z;
 }
 
-/* L1 of bicubic + residual against x_h */
-static YonosTensorId picture_loss(YonosGraph *g, YonosTensorId residual, YonosTensorId base, YonosTensorId x_h)
+/* bicubic + residual */
+static YonosTensorId upscaled(YonosGraph *g, YonosTensorId residual, YonosTensorId base)
 {
-    return yonos_l1(g, yonos_add(g, base, yonos_shuffle(g, residual, 4), 1), x_h);
+    return yonos_add(g, base, yonos_shuffle(g, residual, 4), 1);
 }
 
 /* || D0(m + sigma eps) + bicubic(x_l) - x_h ||_1 + k KL, m = E(x_h) */
@@ -71,7 +72,7 @@ static YonosTensorId build_autoencoder(YonosGraph *g, const YonosStageParams *p)
     YonosTensorId y = yonos_compact_decoder(g, p->tier, z, YONOS_NONE, 0);
     YonosTensorId zero = input(g, p, "zero", p->crop / 8, YONOS_COMPACT_LATENT), one = input(g, p, "one", 1, 1);
 
-    return yonos_add(g, picture_loss(g, y, base, x_h), yonos_mse(g, mean, zero, one), KL_WEIGHT);
+    return yonos_add(g, yonos_l1(g, upscaled(g, y, base), x_h), yonos_mse(g, mean, zero, one), KL_WEIGHT);
 }
 
 /* || E_N(x_l) - E(bicubic(x_l)) ||^2 */
@@ -131,10 +132,10 @@ static YonosTensorId build_student(YonosGraph *g, const YonosStageParams *p)
     return denoiser_loss(g, p, TRUE);
 }
 
-/* || D(S(z_T, z_l), x_l) + bicubic(x_l) - x_h ||_1, z_T pure noise, S and E_N frozen */
-static YonosTensorId build_decoder(YonosGraph *g, const YonosStageParams *p)
+/* y = D(S(z_T, z_l), x_l) + bicubic(x_l), z_T pure noise, S and E_N frozen */
+static YonosTensorId decoded(YonosGraph *g, const YonosStageParams *p, YonosTensorId x_h, YonosTensorId *base)
 {
-    YonosTensorId x_h = picture(g, p), x_l = reduced(g, p, x_h, p->scale), z;
+    YonosTensorId x_l = reduced(g, p, x_h, p->scale), z;
     Level last = {YONOS_NONE, YONOS_NONE, input(g, p, "time", 1, YONOS_COMPACT_TIME)};
 
     if (p->predict_v) {
@@ -144,7 +145,36 @@ static YonosTensorId build_decoder(YonosGraph *g, const YonosStageParams *p)
     g->freeze = TRUE;
     z = denoised(g, p, x_h, noise(g, p), last, p->scale);
     g->freeze = FALSE;
-    return picture_loss(g, yonos_compact_decoder(g, p->tier, z, x_l, p->scale), enlarged(g, p, x_l), x_h);
+    *base = enlarged(g, p, x_l);
+    return upscaled(g, yonos_compact_decoder(g, p->tier, z, x_l, p->scale), *base);
+}
+
+/* || y - x_h ||_1 */
+static YonosTensorId build_decoder(YonosGraph *g, const YonosStageParams *p)
+{
+    YonosTensorId x_h = picture(g, p), base;
+
+    return yonos_l1(g, decoded(g, p, x_h, &base), x_h);
+}
+
+/* `sum` and a loss times the input `weight` */
+static YonosTensorId and_weighted(YonosGraph *g, YonosTensorId sum, YonosTensorId loss, const char *weight)
+{
+    YonosTensorId factor = yonos_graph_input(g, weight, YONOS_F32, (YonosShape){1, 1, 1, 1});
+
+    return yonos_add(g, sum, yonos_mix(g, loss, factor, YONOS_NONE, YONOS_NONE), 1);
+}
+
+/* || y - x_h ||_1 + w_p FD(y, x_h) - w_a mean A(y), and the loss of the discriminator A */
+static YonosTensorId build_perceptual(YonosGraph *g, const YonosStageParams *p)
+{
+    YonosTensorId x_h = picture(g, p), base, y = decoded(g, p, x_h, &base), one = input(g, p, "one", 1, 1), loss;
+    YonosTensorId shown = yonos_graph_input(g, "loss", YONOS_F32, (YonosShape){1, 1, 1, 1});
+
+    loss = and_weighted(g, yonos_l1(g, y, x_h), yonos_feature_distance(g, p->features, y, x_h, one), "perceptual");
+    yonos_append(g, YONOS_OP_ACT, 1, &loss, shown, (int[]){YONOS_ACT_LEAKY}, 1, 1, 0);
+    loss = and_weighted(g, loss, yonos_adversarial_loss(g, y, base), "adversarial");
+    return yonos_add(g, loss, yonos_discriminator_loss(g, y, x_h, base), 1);
 }
 
 #define FROM_ENCODER                                                                                                   \
@@ -183,6 +213,16 @@ static const YonosStage stages[] = {
       {"teacher", "student.", "", FALSE, FALSE},
       {"autoencoder", "decoder.", "", FALSE, TRUE}},
      build_decoder},
+    {"perceptual",
+     "perceptual",
+     2,
+     YONOS_LEVELS_LAST,
+     TRUE,
+     {FROM_ENCODER,
+      {"teacher", "lr_encoder.", "", FALSE, FALSE},
+      {"teacher", "student.", "", FALSE, FALSE},
+      {"decoder", "decoder.", "", FALSE, FALSE}},
+     build_perceptual},
 };
 
 const YonosStage *yonos_stage_at(guint i)
@@ -196,6 +236,11 @@ const YonosStage *yonos_stage(const char *name)
         if (!g_strcmp0(stages[i].name, name))
             return &stages[i];
     return NULL;
+}
+
+gboolean yonos_stage_is_adversarial(const YonosStage *stage)
+{
+    return stage->build == build_perceptual;
 }
 
 char *yonos_stage_file(const YonosStage *stage, int scale, const char *folder)

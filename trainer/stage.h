@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
+#include "feature-distance.h"
 #include "models/compact.h"
 
 /* The training chain as a table: what each stage starts from, which graph it trains, what it leaves. One folder holds
@@ -13,6 +14,7 @@ typedef struct {
     gboolean video;  /* x_l is degraded by the loader: inputs "x_l2", "x_l4", "x_l8"; not the autoencoder's */
     gboolean predict_v; /* the student's output is v^, and z^ = a z_t - s v^; else it is z^ */
     gboolean faithful;  /* the denoiser's input path is the paper's, z_l = E(bicubic(x_l)), instead of E_N(x_l) */
+    YonosFeatures features; /* of the perceptual loss */
 } YonosStageParams;
 
 /* Metadata keys of a denoiser's file: "v" or "z" (also where it is missing); "faithful" or "compact" (likewise). */
@@ -38,13 +40,18 @@ typedef struct {
     gboolean noise; /* needs the input "noise" {batch, crop/8, crop/8, C} */
     YonosStageStart start[5];
     /* From input "x_h" {batch, crop, crop, 3} and, as it needs them, "noise", "time" {batch, 1, 1, embedding} and "a",
-     * "s", "omega" {batch, 1, 1, 1}, to the scalar loss. Frozen parts are marked in the graph. */
+     * "s", "omega" {batch, 1, 1, 1}, to the scalar loss. Frozen parts are marked in the graph. A stage that is more to
+     * minimise than to show puts what the log shows into the buffer "loss". */
     YonosTensorId (*build)(YonosGraph *g, const YonosStageParams *p);
 } YonosStage;
 
 /* Stage by name, NULL when there is none; stages in the chain's order, NULL past the last. */
 const YonosStage *yonos_stage(const char *name);
 const YonosStage *yonos_stage_at(guint i);
+
+/* Whether a discriminator is trained beside the decoder: the stage takes the weights of its losses as inputs
+ * "perceptual" and "adversarial" {1, 1, 1, 1}, and its result is the decoder alone. */
+gboolean yonos_stage_is_adversarial(const YonosStage *stage);
 
 /* Path of the stage's result for a scale in `folder`; free with g_free. */
 char *yonos_stage_file(const YonosStage *stage, int scale, const char *folder);

@@ -64,10 +64,10 @@ static gboolean pack(int argc, char **argv, GError **error)
 }
 
 typedef struct {
-    char *tier, *pack, *folder, *device, *set, *predict;
+    char *tier, *pack, *folder, *device, *set, *predict, *features;
     int scale, batch, crop, checkpoint;
     gint64 steps, seed;
-    double rate, decay, clip, average;
+    double rate, decay, clip, average, perceptual, adversarial, discriminator_rate;
     gboolean quiet, faithful;
 } FitOptions;
 
@@ -85,6 +85,10 @@ static gboolean fit_run(const FitOptions *o, const char *name, GError **error)
                         .decay = o->decay,
                         .clip = o->clip,
                         .average = o->average,
+                        .features = o->features,
+                        .perceptual = o->perceptual,
+                        .adversarial = o->adversarial,
+                        .discriminator_rate = o->discriminator_rate,
                         .checkpoint_every = o->checkpoint,
                         .stopped = stopped,
                         .quiet = o->quiet};
@@ -96,10 +100,11 @@ static gboolean fit_run(const FitOptions *o, const char *name, GError **error)
                                   .crop = o->crop,
                                   .video = !g_strcmp0(o->set, "video"),
                                   .predict_v = !g_strcmp0(o->predict, "v"),
-                                  .faithful = o->faithful};
+                                  .faithful = o->faithful,
+                                  .features = o->features ? YONOS_FEATURES_SQUEEZENET : YONOS_FEATURES_ENCODER};
     if (!stage)
-        return usage(error, "There is no stage '%s'; stages are autoencoder, lr-encoder, teacher, student, decoder.",
-                     name);
+        return usage(error, "There is no stage '%s'; stages are autoencoder, lr-encoder, teacher, student, decoder, "
+                     "perceptual.", name);
     if (!p.params.tier)
         return usage(error, "There is no tier '%s'.", o->tier);
     if (!o->pack || !o->folder)
@@ -115,6 +120,10 @@ static gboolean fit_run(const FitOptions *o, const char *name, GError **error)
         return usage(error, "There is no set '%s'; sets are clean and video.", o->set);
     if (o->predict && !p.params.predict_v && strcmp(o->predict, "z"))
         return usage(error, "A student cannot predict '%s', only z or v.", o->predict);
+    if (o->features && !yonos_stage_is_adversarial(stage))
+        return usage(error, "Stage '%s' has no perceptual loss; leave --features out.", name);
+    if (!(o->perceptual >= 0) || !(o->adversarial >= 0) || !(o->discriminator_rate >= 0))
+        return usage(error, "The losses' weights and the discriminator's rate cannot be negative.");
     if (o->steps < 1 || !(o->rate > 0) || o->checkpoint < 1)
         return usage(error, "Steps, rate and checkpoint must be positive.");
     g_mkdir_with_parents(o->folder, 0777);
@@ -138,7 +147,10 @@ static gboolean fit(int argc, char **argv, GError **error)
                     .rate = 1e-3,
                     .decay = 1e-4,
                     .clip = 1,
-                    .average = 0.999};
+                    .average = 0.999,
+                    .perceptual = 0.15,
+                    .adversarial = 0.005,
+                    .discriminator_rate = 3e-4};
     GOptionEntry entries[] = {
         {"tier", 0, 0, G_OPTION_ARG_STRING, &o.tier, "Tier (fast)", "NAME"},
         {"scale", 0, 0, G_OPTION_ARG_INT, &o.scale, "2, 4 or 8; not for the autoencoder", "N"},
@@ -155,6 +167,12 @@ static gboolean fit(int argc, char **argv, GError **error)
         {"decay", 0, 0, G_OPTION_ARG_DOUBLE, &o.decay, "Weight decay (1e-4)", "D"},
         {"clip", 0, 0, G_OPTION_ARG_DOUBLE, &o.clip, "Largest norm of the gradient (1)", "C"},
         {"average", 0, 0, G_OPTION_ARG_DOUBLE, &o.average, "Decay of the moving average (0.999)", "A"},
+        {"features", 0, 0, G_OPTION_ARG_FILENAME, &o.features,
+         "Weights of SqueezeNet 1.1 for the perceptual loss (our own encoder's features)", "FILE"},
+        {"perceptual", 0, 0, G_OPTION_ARG_DOUBLE, &o.perceptual, "Weight of the perceptual loss beside L1 (0.15)", "W"},
+        {"adversarial", 0, 0, G_OPTION_ARG_DOUBLE, &o.adversarial, "Weight of the adversarial loss (0.005)", "W"},
+        {"discriminator-rate", 0, 0, G_OPTION_ARG_DOUBLE, &o.discriminator_rate,
+         "Highest learning rate of the discriminator (3e-4)", "R"},
         {"seed", 0, 0, G_OPTION_ARG_INT64, &o.seed, "Seed of weights, crops and noise (1)", "N"},
         {"quiet", 0, 0, G_OPTION_ARG_NONE, &o.quiet, "No progress line", NULL},
         {"checkpoint", 0, 0, G_OPTION_ARG_INT, &o.checkpoint, "Seconds between checkpoints (120)", "S"},
@@ -177,6 +195,7 @@ static gboolean fit(int argc, char **argv, GError **error)
     g_free(o.set);
     g_free(o.device);
     g_free(o.predict);
+    g_free(o.features);
     return ok;
 }
 
