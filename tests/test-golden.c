@@ -126,20 +126,6 @@ static YonosTensorId build_stack(YonosGraph *g)
     return yonos_add(g, yonos_l1(g, y, target), yonos_mse(g, y, target, input(g, "x_weights", 2, 1, 1, 1)), 1);
 }
 
-static void compare_gradients(const YonosGraph *g, const float *gradients, const char *what)
-{
-    for (guint i = 0; i < g->params->len; i++) {
-        const YonosParam *param = &g_array_index(g->params, YonosParam, i);
-        const YonosTensor *t = yonos_graph_at(g, param->tensor);
-        gsize n = yonos_shape_elements(t->shape);
-        float *v = g_new(float, n);
-        for (gsize k = 0; k < n; k++)
-            v[k] = gradients[t->offset + golden_place(t->shape, k)];
-        golden_compare(param->name, v, n, 1e-3, what);
-        g_free(v);
-    }
-}
-
 static void test_gradients(void)
 {
     YonosGraph *g = yonos_graph_new();
@@ -155,7 +141,7 @@ static void test_gradients(void)
         gradients = golden_run(ex, "gradients");
         g_assert_true(yonos_executor_read(ex, yonos_graph_find_buffer(g, "y"), 0, &value, 1, NULL));
         golden_compare("loss", &value, 1, 1e-5, what);
-        compare_gradients(g, gradients, what);
+        golden_compare_gradients(g, gradients, 1e-3, what);
         g_free(gradients);
         yonos_executor_free(ex);
     }

@@ -100,3 +100,17 @@ void golden_compare(const char *name, const float *got, gsize size, double toler
     if (!(fabs(sum - golden->sum) <= tolerance * golden->sum))
         g_error("%s by %s: absolute values sum up to %g, PyTorch %g", name, what, sum, golden->sum);
 }
+
+void golden_compare_gradients(const YonosGraph *g, const float *gradients, double tolerance, const char *what)
+{
+    for (guint i = 0; i < g->params->len; i++) {
+        const YonosParam *param = &g_array_index(g->params, YonosParam, i);
+        const YonosTensor *t = yonos_graph_at(g, param->tensor);
+        gsize n = yonos_shape_elements(t->shape);
+        float *v = g_new(float, n);
+        for (gsize k = 0; k < n; k++)
+            v[k] = gradients[t->offset + golden_place(t->shape, k)];
+        golden_compare(param->name, v, n, tolerance, what);
+        g_free(v);
+    }
+}

@@ -150,6 +150,41 @@ def loss():
     return F.l1_loss(y, target) + (weights * (y - target) ** 2).mean()
 
 
+def squeezenet(x):
+    def convolved(name, x, out, kernel, **how):
+        weight = parameter(name + "_w_0", (out, x.shape[1], kernel, kernel))
+        return F.relu(F.conv2d(x, weight, parameter(name + "_b_0", (out,)), **how))
+
+    h = 255 * x.flip(1) - torch.tensor([104.0, 117, 123]).view(1, 3, 1, 1)
+    taps = [convolved("conv1", h, 64, 3, stride=2)]
+    for k, squeezed in enumerate((16, 16, 32, 32, 48, 48, 64, 64), 2):
+        h = convolved("fire%d/squeeze1x1" % k, F.max_pool2d(taps[-1], 3, 2) if k in (2, 4, 6) else taps[-1], squeezed, 1)
+        taps.append(torch.cat((convolved("fire%d/expand1x1" % k, h, 4 * squeezed, 1),
+                               convolved("fire%d/expand3x3" % k, h, 4 * squeezed, 3, padding=1)), 1))
+    return taps
+
+
+def encoder_features(x):
+    taps = [leaky(conv("hr_encoder.in", F.pixel_unshuffle(x, 2), 32))]
+    for k in range(2):
+        taps.append(block("hr_encoder.block%d" % k, leaky(conv("hr_encoder.down%d" % k, taps[-1], 64, stride=2))))
+    return taps
+
+
+def feature_distance(features, x, y):
+    def unit(h):
+        return h / (h.pow(2).sum(1, keepdim=True).sqrt() + 1e-10)
+
+    return sum(((unit(a) - unit(b)) ** 2).sum(1).mean() for a, b in zip(features(x), features(y))) / len(features(x))
+
+
+def discriminator(x, base):
+    h = torch.cat((8 * (x - base), base), 1)
+    for name, out, stride in ("in", 32, 2), ("down0", 64, 2), ("down1", 96, 2), ("mid", 96, 1):
+        h = F.leaky_relu(conv("discriminator." + name, h, out, stride=stride), 0.2)
+    return conv("discriminator.out", h, 1)
+
+
 class Writer:
     def __init__(self, file):
         self.file, self.rows = file, []
@@ -175,6 +210,27 @@ class Writer:
         for name, value in parameters.items():
             self.write(name, value.grad.numpy().ravel())
 
+    def distance(self, name, features, height, width):
+        parameters.clear()
+        x, y = tensor("x_a", 2, height, width, 3), tensor("x_b", 2, height, width, 3).requires_grad_()
+        distance = feature_distance(features, x, y)
+        distance.backward()
+        self.write(name + " distance", distance.detach().numpy().reshape(1))
+        self.write(name + " gradient", y.grad.permute(0, 2, 3, 1).contiguous().numpy().ravel())
+
+    def adversary(self):
+        """Each side by its own loss."""
+        parameters.clear()
+        x, base, z = (tensor(name, 2, 24, 40, 3) for name in ("x", "x_base", "z"))
+        y = base + conv("generator", z, 3)
+        adversarial = -discriminator(y, base).mean()
+        own = F.relu(1 - discriminator(x, base)).mean() + F.relu(1 + discriminator(y.detach(), base)).mean()
+        self.write("adversary", (adversarial + own).detach().numpy().reshape(1))
+        for name, value in parameters.items():
+            gradient = torch.autograd.grad(own if name.startswith("discriminator") else adversarial, value,
+                                           retain_graph=True)[0]
+            self.write(name, gradient.numpy().ravel())
+
 
 def main():
     torch.set_num_threads(1)
@@ -199,6 +255,9 @@ def main():
         writer.output("taef2 encoder", taef2_encoder(tensor("x", 2, 16, 24, 3)))
         writer.output("taef2 decoder", taef2_decoder(tensor("z", 2, 2, 3, 32)))
         writer.gradients()
+        writer.distance("squeezenet", squeezenet, 45, 67)
+        writer.distance("encoder", encoder_features, 24, 40)
+        writer.adversary()
         file.write("static const Golden goldens[] = {\n%s};\n" % "".join(writer.rows))
 
 

@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The losses of the perceptual stage and their gradients against PyTorch. */
+#include "base/random.h"
+#include "cpu/cpu-executor.h"
+#include "discriminator.h"
+#include "feature-distance.h"
+#include "golden/golden.h"
+#include "graph/gradient.h"
+#include "ops/ops.h"
+#include "weights/safetensors.h"
+
+#include <glib/gstdio.h>
+#include <math.h>
+#include <string.h>
+
+static YonosTensorId input(YonosGraph *g, const char *name, int n, int h, int w, int c)
+{
+    return yonos_graph_input(g, name, YONOS_F32, (YonosShape){n, h, w, c});
+}
+
+/* Values of a tensor in the file's order, as make-network-golden.py makes them. */
+static float *seeded(const char *name, gsize n, gsize inputs)
+{
+    double bound = inputs > 1 ? sqrt(6.0 / inputs) : 0.1;
+    float *v = g_new(float, n);
+
+    for (gsize k = 0; k < n; k++)
+        v[k] = (float)(-bound + 2 * bound * yonos_random_uniform(g_str_hash(name), k));
+    return v;
+}
+
+/* A weights file of the parameters of SqueezeNet in the graph. */
+static char *make_file(const YonosGraph *g)
+{
+    GArray *tensors = g_array_new(FALSE, TRUE, sizeof(YonosStTensor));
+    char *path = g_build_filename(g_get_tmp_dir(), "yonos-losses-XXXXXX", NULL);
+    int file = g_mkstemp(path);
+    GError *error = NULL;
+
+    for (guint i = 0; i < g->params->len; i++) {
+        const YonosParam *param = &g_array_index(g->params, YonosParam, i);
+        YonosShape s = yonos_graph_shape(g, param->tensor);
+        gsize n = yonos_shape_elements(s);
+        YonosStTensor t = {.name = param->name + strlen(YONOS_FEATURES_SCOPE), .n_dims = 1, .dims = {s.c}};
+        if (s.w > 1)
+            t = (YonosStTensor){.name = t.name, .n_dims = 4, .dims = {s.c, s.w, s.n, s.h}};
+        t.data = seeded(t.name, n, n / s.c);
+        g_array_append_val(tensors, t);
+    }
+    g_assert_cmpint(file, >=, 0);
+    g_close(file, NULL);
+    yonos_safetensors_write(path, YONOS_ST_F32, (YonosStTensor *)tensors->data, tensors->len, NULL, &error);
+    g_assert_no_error(error);
+    for (guint i = 0; i < tensors->len; i++)
+        g_free((gpointer)g_array_index(tensors, YonosStTensor, i).data);
+    g_array_unref(tensors);
+    return path;
+}
+
+static void read_features(YonosExecutor *ex)
+{
+    const YonosGraph *g = ex->graph;
+    gsize n = g_array_index(g->buffers, YonosBuffer, g->param_buffer).size;
+    float *values = g_new0(float, n);
+    char *path = make_file(g);
+    GError *error = NULL;
+
+    yonos_features_read(g, path, values, &error);
+    g_assert_no_error(error);
+    g_assert_true(yonos_executor_write(ex, g->param_buffer, 0, values, n, NULL));
+    g_unlink(path);
+    g_free(path);
+    g_free(values);
+}
+
+typedef struct {
+    const char *value, *gradient; /* names of PyTorch's */
+    YonosFeatures kind;
+    int h, w;
+} Distance;
+
+static const Distance distances[] = {
+    {"squeezenet distance", "squeezenet gradient", YONOS_FEATURES_SQUEEZENET, 45, 67},
+    {"encoder distance", "encoder gradient", YONOS_FEATURES_ENCODER, 24, 40},
+};
+
+static void test_distance(gconstpointer data)
+{
+    const Distance *d = data;
+    YonosGraph *g = yonos_graph_new();
+    YonosTensorId x = input(g, "x_a", 2, d->h, d->w, 3), y = input(g, "x_b", 2, d->h, d->w, 3);
+    YonosTensorId one = input(g, "one", 2, 1, 1, 1), dy = input(g, "dy", 2, d->h, d->w, 3), by_y;
+    YonosTensorId distance = yonos_feature_distance(g, d->kind, x, y, one);
+    const float ones[] = {1, 1};
+    gsize n = (gsize)2 * d->h * d->w * 3;
+
+    by_y = yonos_graph_differentiate_by(g, distance, input(g, "dloss", 1, 1, 1, 1), y);
+    yonos_append(g, YONOS_OP_ACT, 1, &by_y, dy, (int[]){YONOS_ACT_LEAKY}, 1, 1, 0);
+    golden_finish(g, distance);
+    for (int reference = 0; reference < 2; reference++) {
+        const char *what = reference ? "the C reference" : "the CPU executor";
+        YonosExecutor *ex = yonos_cpu_executor_new(g, reference, NULL);
+        float *value, *gradient = g_new(float, n);
+        golden_fill(ex);
+        yonos_executor_write(ex, yonos_graph_find_buffer(g, "one"), 0, ones, 2, NULL);
+        if (d->kind == YONOS_FEATURES_SQUEEZENET)
+            read_features(ex);
+        value = golden_run(ex, "y");
+        golden_compare(d->value, value, 1, 1e-4, what);
+        g_assert_true(yonos_executor_read(ex, yonos_graph_find_buffer(g, "dy"), 0, gradient, n, NULL));
+        golden_compare(d->gradient, gradient, n, 1e-3, what);
+        g_free(value);
+        g_free(gradient);
+        yonos_executor_free(ex);
+    }
+    yonos_graph_free(g);
+}
+
+/* y = base + conv(z), judged beside x: PyTorch's gradients of conv are those of the adversarial loss alone, of the
+ * discriminator those of its own loss alone. */
+static void test_adversary(void)
+{
+    YonosGraph *g = yonos_graph_new();
+    YonosTensorId x = input(g, "x", 2, 24, 40, 3), base = input(g, "x_base", 2, 24, 40, 3);
+    YonosTensorId w = yonos_graph_param(g, "generator.weight", (YonosShape){3, 3, 3, 3});
+    YonosTensorId b = yonos_graph_param(g, "generator.bias", (YonosShape){1, 1, 1, 3});
+    YonosTensorId y = yonos_conv(g, input(g, "z", 2, 24, 40, 3), w, b, (YonosConvParams){.pad = 1, .residual = base});
+    YonosTensorId loss = yonos_add(g, yonos_adversarial_loss(g, y, base), yonos_discriminator_loss(g, y, x, base), 1);
+
+    yonos_graph_differentiate(g, loss, input(g, "dloss", 1, 1, 1, 1));
+    golden_finish(g, loss);
+    for (int reference = 0; reference < 2; reference++) {
+        const char *what = reference ? "the C reference" : "the CPU executor";
+        YonosExecutor *ex = yonos_cpu_executor_new(g, reference, NULL);
+        float *gradients, value;
+        golden_fill(ex);
+        gradients = golden_run(ex, "gradients");
+        g_assert_true(yonos_executor_read(ex, yonos_graph_find_buffer(g, "y"), 0, &value, 1, NULL));
+        golden_compare("adversary", &value, 1, 1e-4, what);
+        golden_compare_gradients(g, gradients, 1e-3, what);
+        g_free(gradients);
+        yonos_executor_free(ex);
+    }
+    yonos_graph_free(g);
+}
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    for (guint k = 0; k < G_N_ELEMENTS(distances); k++) {
+        char *path = g_strconcat("/losses/", distances[k].value, NULL);
+        g_test_add_data_func(path, &distances[k], test_distance);
+        g_free(path);
+    }
+    g_test_add_func("/losses/adversary", test_adversary);
+    return g_test_run();
+}
