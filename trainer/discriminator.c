@@ -8,8 +8,11 @@
 /* The same memory as another tensor, through which no gradient passes. */
 static YonosTensorId detached(YonosGraph *g, YonosTensorId x)
 {
-    const YonosTensor *t = yonos_graph_at(g, x);
+    const YonosTensor *t;
 
+    if (g->error)
+        return YONOS_NONE;
+    t = yonos_graph_at(g, x);
     return yonos_graph_view(g, t->buffer, t->offset, t->shape);
 }
 
@@ -24,7 +27,7 @@ static YonosTensorId discriminator(YonosGraph *g, YonosTensorId x, YonosTensorId
     YonosTensorId residual = yonos_add(g, x, base, -1);
     YonosTensorId h = yonos_concat(g, yonos_add(g, residual, residual, RESIDUAL - 1), base);
 
-    for (guint k = 0; k < G_N_ELEMENTS(layers) && !g->error; k++) {
+    for (guint k = 0; k < G_N_ELEMENTS(layers); k++) {
         char *weight = g_strconcat(YONOS_DISCRIMINATOR_SCOPE, layers[k].name, ".weight", NULL);
         char *bias = g_strconcat(YONOS_DISCRIMINATOR_SCOPE, layers[k].name, ".bias", NULL);
         YonosTensorId w = yonos_graph_param(g, weight, (YonosShape){3, 3, yonos_graph_shape(g, h).c, layers[k].out});

@@ -20,7 +20,7 @@ typedef enum {
 YonosTensorId yonos_feature_distance(YonosGraph *g, YonosFeatures kind, YonosTensorId x, YonosTensorId y,
                                      YonosTensorId one);
 
-/* Fills the graph's parameters under YONOS_FEATURES_SCOPE, in `values` laid out as graph->param_buffer, from the weights
- * file of SqueezeNet 1.1: tensors conv1_w_0, conv1_b_0, fire2/squeeze1x1_w_0 ... fire9/expand3x3_b_0, others ignored,
- * for inputs BGR in 0..255 minus (104, 117, 123), which is folded into the first convolution here. */
+/* Fills the parameters of SqueezeNet, which the graph must have, in `values` laid out as graph->param_buffer, from a
+ * weights file with the tensors conv1_w_0, conv1_b_0, fire2/squeeze1x1_w_0 ... fire9/expand3x3_b_0, others ignored, for
+ * inputs BGR in 0..255 minus (104, 117, 123), which is folded into the first convolution here. */
 gboolean yonos_features_read(const YonosGraph *graph, const char *path, float *values, GError **error);

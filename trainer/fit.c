@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "checkpoint.h"
 #include "device.h"
+#include "feature-distance.h"
 #include "graph/gradient.h"
 #include "latent.h"
 #include "loader.h"
@@ -153,8 +154,7 @@ static gboolean start(Fit *f, GError **error)
     for (guint i = 0; i < G_N_ELEMENTS(p->stage->start) && p->stage->start[i].stage; i++)
         if (!start_from(f, &p->stage->start[i], error))
             return FALSE;
-    if (p->params.features == YONOS_FEATURES_SQUEEZENET &&
-        !yonos_features_read(f->graph, p->features, f->optimizer->weights, error))
+    if (p->params.features && !yonos_features_read(f->graph, p->params.features, f->optimizer->weights, error))
         return FALSE;
     if (!yonos_checkpoint_read(p->folder, f->name, f->run, f->optimizer, &resumed, error))
         return FALSE;
@@ -285,8 +285,8 @@ static char *describe(const YonosFitParams *p, const char *name)
 
     if (yonos_stage_is_adversarial(p->stage))
         losses = g_strdup_printf(" features %s perceptual %g adversarial %g discriminator-rate %g",
-                                 p->params.features == YONOS_FEATURES_SQUEEZENET ? "squeezenet" : "encoder",
-                                 p->perceptual, p->adversarial, p->discriminator_rate);
+                                 p->params.features ? "squeezenet" : "encoder", p->perceptual, p->adversarial,
+                                 p->discriminator_rate);
     all = g_strconcat(run, losses, NULL);
     g_free(losses);
     g_free(run);

@@ -14,10 +14,8 @@ typedef struct {
     double rate;               /* at its highest: it rises over the first steps and falls as a half cosine to 1 % */
     double decay, clip;        /* of AdamW; largest norm of the gradient */
     double average;            /* decay of the exponential moving average that becomes the result */
-    /* Of an adversarial stage: the weights file of SqueezeNet, NULL: features of our own E; the weights of the losses
-     * beside L1; the discriminator's highest rate. The adversarial loss counts after a tenth of the steps, in full
-     * after two. */
-    const char *features;
+    /* Of an adversarial stage: the weights of the losses beside L1; the discriminator's highest rate. The adversarial
+     * loss counts after a tenth of the steps, in full after two. */
     double perceptual, adversarial, discriminator_rate;
     guint checkpoint_every;    /* seconds */
     gboolean quiet;            /* no progress on stdout */

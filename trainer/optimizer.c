@@ -12,11 +12,13 @@ static void start(YonosOptimizer *o, const YonosParam *param, guint64 seed)
     const YonosTensor *t = yonos_graph_at(o->graph, param->tensor);
     gsize n = yonos_shape_elements(t->shape);
     guint64 own = seed ^ g_str_hash(param->name);
-    YonosOptimizerGroup group = param->frozen ? YONOS_GROUP_FROZEN
-                                : g_str_has_prefix(param->name, YONOS_DISCRIMINATOR_SCOPE) ? YONOS_GROUP_DISCRIMINATOR
-                                : YONOS_GROUP_MODEL;
+    YonosOptimizerGroup group = YONOS_GROUP_MODEL;
     float scale = sqrtf(2.0f / ((float)t->shape.n * t->shape.h * t->shape.w));
 
+    if (param->frozen)
+        group = YONOS_GROUP_FROZEN;
+    else if (g_str_has_prefix(param->name, YONOS_DISCRIMINATOR_SCOPE))
+        group = YONOS_GROUP_DISCRIMINATOR;
     if (g_str_has_suffix(param->name, ".1.weight") || g_str_has_suffix(param->name, ".out.weight"))
         scale *= 0.1f;
     for (gsize k = 0; k < n; k++) {
@@ -94,7 +96,7 @@ gboolean yonos_optimizer_step(YonosOptimizer *o, YonosExecutor *ex, const YonosO
         o->first[k] = (float)(beta1 * o->first[k] + (1 - beta1) * g);
         o->second[k] = (float)(beta2 * o->second[k] + (1 - beta2) * g * g);
         o->weights[k] -= (float)(rate[group] * (o->first[k] / bias1 / (sqrt(o->second[k] / bias2) + epsilon) +
-                                                 p->decay * o->weights[k]));
+                                                p->decay * o->weights[k]));
         o->average[k] = (float)(average * o->average[k] + (1 - average) * o->weights[k]);
     }
     return TRUE;

@@ -13,14 +13,14 @@ typedef enum {
 } YonosOptimizerGroup;
 
 /* AdamW (Loshchilov and Hutter, 2019, algorithm 2) over the trainable parameters of a graph, with clipping by the
- * gradient's norm over a group and an exponential moving average of the weights. State is four flat arrays laid out as the
- * graph's parameter buffer. Thread-safety: one thread. */
+ * gradient's norm over a group and an exponential moving average of the weights. State is four flat arrays laid out as
+ * the graph's parameter buffer. Thread-safety: one thread. */
 typedef struct {
     const YonosGraph *graph;
     YonosBufferId gradients;
     gsize n;
     float *weights, *gradient, *first, *second, *average, *zero;
-    guint8 *group; /* by element of the parameter buffer: YonosOptimizerGroup */
+    guint8 *group;     /* by element of the parameter buffer: YonosOptimizerGroup */
     guint64 step;      /* steps done */
 } YonosOptimizer;
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "stage.h"
 #include "discriminator.h"
+#include "feature-distance.h"
 #include "ops/ops.h"
 
 /* The autoencoder codes what bicubic enlargement by BASE lacks: what an LR picture holds anyway would fill a latent of
@@ -169,9 +170,10 @@ static YonosTensorId and_weighted(YonosGraph *g, YonosTensorId sum, YonosTensorI
 static YonosTensorId build_perceptual(YonosGraph *g, const YonosStageParams *p)
 {
     YonosTensorId x_h = picture(g, p), base, y = decoded(g, p, x_h, &base), one = input(g, p, "one", 1, 1), loss;
+    YonosFeatures kind = p->features ? YONOS_FEATURES_SQUEEZENET : YONOS_FEATURES_ENCODER;
     YonosTensorId shown = yonos_graph_input(g, "loss", YONOS_F32, (YonosShape){1, 1, 1, 1});
 
-    loss = and_weighted(g, yonos_l1(g, y, x_h), yonos_feature_distance(g, p->features, y, x_h, one), "perceptual");
+    loss = and_weighted(g, yonos_l1(g, y, x_h), yonos_feature_distance(g, kind, y, x_h, one), "perceptual");
     yonos_append(g, YONOS_OP_ACT, 1, &loss, shown, (int[]){YONOS_ACT_LEAKY}, 1, 1, 0);
     loss = and_weighted(g, loss, yonos_adversarial_loss(g, y, base), "adversarial");
     return yonos_add(g, loss, yonos_discriminator_loss(g, y, x_h, base), 1);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include "feature-distance.h"
 #include "models/compact.h"
 
 /* The training chain as a table: what each stage starts from, which graph it trains, what it leaves. One folder holds
@@ -14,7 +13,7 @@ typedef struct {
     gboolean video;  /* x_l is degraded by the loader: inputs "x_l2", "x_l4", "x_l8"; not the autoencoder's */
     gboolean predict_v; /* the student's output is v^, and z^ = a z_t - s v^; else it is z^ */
     gboolean faithful;  /* the denoiser's input path is the paper's, z_l = E(bicubic(x_l)), instead of E_N(x_l) */
-    YonosFeatures features; /* of the perceptual loss */
+    const char *features; /* of the perceptual loss: weights file of SqueezeNet, NULL: our own E */
 } YonosStageParams;
 
 /* Metadata keys of a denoiser's file: "v" or "z" (also where it is missing); "faithful" or "compact" (likewise). */

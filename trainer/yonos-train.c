@@ -85,7 +85,6 @@ static gboolean fit_run(const FitOptions *o, const char *name, GError **error)
                         .decay = o->decay,
                         .clip = o->clip,
                         .average = o->average,
-                        .features = o->features,
                         .perceptual = o->perceptual,
                         .adversarial = o->adversarial,
                         .discriminator_rate = o->discriminator_rate,
@@ -101,10 +100,12 @@ static gboolean fit_run(const FitOptions *o, const char *name, GError **error)
                                   .video = !g_strcmp0(o->set, "video"),
                                   .predict_v = !g_strcmp0(o->predict, "v"),
                                   .faithful = o->faithful,
-                                  .features = o->features ? YONOS_FEATURES_SQUEEZENET : YONOS_FEATURES_ENCODER};
+                                  .features = o->features};
     if (!stage)
-        return usage(error, "There is no stage '%s'; stages are autoencoder, lr-encoder, teacher, student, decoder, "
-                     "perceptual.", name);
+        return usage(error,
+                     "There is no stage '%s'; stages are autoencoder, lr-encoder, teacher, student, decoder, "
+                     "perceptual.",
+                     name);
     if (!p.params.tier)
         return usage(error, "There is no tier '%s'.", o->tier);
     if (!o->pack || !o->folder)

@@ -60,9 +60,9 @@ static void max_pool_reference(const YonosCall *c)
 
 static void max_pool_gradient(YonosGraph *g, const YonosNode *node, YonosTensorId dy, void *gradients)
 {
-    yonos_gradient_add(g, gradients, node->in[0],
-                       yonos_append(g, YONOS_OP_MAX_POOL_GRAD, 2, (YonosTensorId[]){dy, node->in[0]}, YONOS_NONE,
-                                    node->i, 2, 0, 0));
+    yonos_gradient_add(
+        g, gradients, node->in[0],
+        yonos_append(g, YONOS_OP_MAX_POOL_GRAD, 2, (YonosTensorId[]){dy, node->in[0]}, YONOS_NONE, node->i, 2, 0, 0));
 }
 
 const YonosOp yonos_op_max_pool = {"max-pool", 1, 1, FALSE, max_pool_shape, max_pool_reference, max_pool_gradient};

@@ -24,9 +24,9 @@ static void hinge_reference(const YonosCall *c)
 
 static void hinge_gradient(YonosGraph *g, const YonosNode *node, YonosTensorId dy, void *gradients)
 {
-    yonos_gradient_add(g, gradients, node->in[0],
-                       yonos_append(g, YONOS_OP_HINGE_GRAD, 2, (YonosTensorId[]){dy, node->in[0]}, YONOS_NONE, node->i,
-                                    2, 0, 0));
+    yonos_gradient_add(
+        g, gradients, node->in[0],
+        yonos_append(g, YONOS_OP_HINGE_GRAD, 2, (YonosTensorId[]){dy, node->in[0]}, YONOS_NONE, node->i, 2, 0, 0));
 }
 
 const YonosOp yonos_op_hinge = {"hinge", 1, 1, FALSE, hinge_shape, hinge_reference, hinge_gradient};

@@ -31,5 +31,6 @@ gsize golden_place(YonosShape shape, gsize k);
  * absolute values within `tolerance`. `what` is for the message. */
 void golden_compare(const char *name, const float *got, gsize size, double tolerance, const char *what);
 
-/* The same of every parameter's gradient, each under its parameter's name; `gradients` is laid out as the parameters. */
+/* The same of every parameter's gradient, each under its parameter's name; `gradients` is laid out as the parameters.
+ */
 void golden_compare_gradients(const YonosGraph *graph, const float *gradients, double tolerance, const char *what);
