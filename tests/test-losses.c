@@ -7,6 +7,7 @@
 #include "golden/golden.h"
 #include "graph/gradient.h"
 #include "ops/ops.h"
+#include "optimizer.h"
 #include "weights/safetensors.h"
 
 #include <glib/gstdio.h>
@@ -116,9 +117,8 @@ static void test_distance(gconstpointer data)
     yonos_graph_free(g);
 }
 
-/* y = base + conv(z), judged beside x: PyTorch's gradients of conv are those of the adversarial loss alone, of the
- * discriminator those of its own loss alone. */
-static void test_adversary(void)
+/* y = base + conv(z), judged beside x */
+static YonosGraph *adversary_graph(YonosBufferId *gradients)
 {
     YonosGraph *g = yonos_graph_new();
     YonosTensorId x = input(g, "x", 2, 24, 40, 3), base = input(g, "x_base", 2, 24, 40, 3);
@@ -127,8 +127,17 @@ static void test_adversary(void)
     YonosTensorId y = yonos_conv(g, input(g, "z", 2, 24, 40, 3), w, b, (YonosConvParams){.pad = 1, .residual = base});
     YonosTensorId loss = yonos_add(g, yonos_adversarial_loss(g, y, base), yonos_discriminator_loss(g, y, x, base), 1);
 
-    yonos_graph_differentiate(g, loss, input(g, "dloss", 1, 1, 1, 1));
+    *gradients = yonos_graph_differentiate(g, loss, input(g, "dloss", 1, 1, 1, 1));
     golden_finish(g, loss);
+    return g;
+}
+
+/* PyTorch's gradients of conv are those of the adversarial loss alone, of the discriminator those of its own loss. */
+static void test_adversary(void)
+{
+    YonosBufferId id;
+    YonosGraph *g = adversary_graph(&id);
+
     for (int reference = 0; reference < 2; reference++) {
         const char *what = reference ? "the C reference" : "the CPU executor";
         YonosExecutor *ex = yonos_cpu_executor_new(g, reference, NULL);
@@ -144,6 +153,37 @@ static void test_adversary(void)
     yonos_graph_free(g);
 }
 
+/* Each side learns at its own rate. */
+static void test_rates(void)
+{
+    YonosBufferId gradients;
+    YonosGraph *g = adversary_graph(&gradients);
+    YonosExecutor *ex = yonos_cpu_executor_new(g, FALSE, NULL);
+    double norm;
+    GError *error = NULL;
+
+    golden_fill(ex);
+    for (int side = 0; side < 2; side++) {
+        YonosOptimizer *o = yonos_optimizer_new(g, gradients, 1);
+        YonosOptimizerParams p = {.clip = 1, .rate = side ? 0 : 1e-3, .discriminator_rate = side ? 1e-3 : 0};
+        float *before = g_memdup2(o->weights, o->n * sizeof(float));
+        g_assert_true(yonos_optimizer_upload(o, ex, &error) && yonos_executor_run(ex, &error) &&
+                      yonos_optimizer_step(o, ex, &p, &norm, &error));
+        for (guint i = 0; i < g->params->len; i++) {
+            const YonosParam *param = &g_array_index(g->params, YonosParam, i);
+            const YonosTensor *t = yonos_graph_at(g, param->tensor);
+            gboolean same = !memcmp(before + t->offset, o->weights + t->offset, yonos_shape_elements(t->shape) * 4);
+            gboolean learns = g_str_has_prefix(param->name, YONOS_DISCRIMINATOR_SCOPE) == side;
+            if (strcmp(param->name, YONOS_DISCRIMINATOR_SCOPE "out.bias")) /* x and y cancel at first */
+                g_assert_cmpint(same, !=, learns);
+        }
+        g_free(before);
+        yonos_optimizer_free(o);
+    }
+    yonos_executor_free(ex);
+    yonos_graph_free(g);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -153,5 +193,6 @@ int main(int argc, char **argv)
         g_free(path);
     }
     g_test_add_func("/losses/adversary", test_adversary);
+    g_test_add_func("/losses/rates", test_rates);
     return g_test_run();
 }
