@@ -150,7 +150,7 @@ static gboolean fit(int argc, char **argv, GError **error)
                     .clip = 1,
                     .average = 0.999,
                     .perceptual = 0.15,
-                    .adversarial = 0.005,
+                    .adversarial = 0.001,
                     .discriminator_rate = 3e-4};
     GOptionEntry entries[] = {
         {"tier", 0, 0, G_OPTION_ARG_STRING, &o.tier, "Tier (fast)", "NAME"},
@@ -171,7 +171,7 @@ static gboolean fit(int argc, char **argv, GError **error)
         {"features", 0, 0, G_OPTION_ARG_FILENAME, &o.features,
          "Weights of SqueezeNet 1.1 for the perceptual loss (our own encoder's features)", "FILE"},
         {"perceptual", 0, 0, G_OPTION_ARG_DOUBLE, &o.perceptual, "Weight of the perceptual loss beside L1 (0.15)", "W"},
-        {"adversarial", 0, 0, G_OPTION_ARG_DOUBLE, &o.adversarial, "Weight of the adversarial loss (0.005)", "W"},
+        {"adversarial", 0, 0, G_OPTION_ARG_DOUBLE, &o.adversarial, "Weight of the adversarial loss (0.001)", "W"},
         {"discriminator-rate", 0, 0, G_OPTION_ARG_DOUBLE, &o.discriminator_rate,
          "Highest learning rate of the discriminator (3e-4)", "R"},
         {"seed", 0, 0, G_OPTION_ARG_INT64, &o.seed, "Seed of weights, crops and noise (1)", "N"},
