@@ -12,11 +12,8 @@
 static const struct {
     const char *column, *title;
     int digits;
-} figures[YONOS_FIGURE_COUNT] = {{"psnr_y", "PSNR-Y", 2},
-                                 {"ssim_y", "SSIM-Y", 4},
-                                 {"edge", "edge", 2},
-                                 {"flat", "flat", 2},
-                                 {"motion", "motion", 2}};
+} figures[YONOS_FIGURE_COUNT] = {{"psnr_y", "PSNR-Y", 2}, {"ssim_y", "SSIM-Y", 4}, {"fd", "FD", 3},
+                                 {"edge", "edge", 2},     {"flat", "flat", 2},     {"motion", "motion", 2}};
 static const char *const methods[YONOS_METHOD_COUNT] = {"model", "bicubic"};
 
 static gboolean measured(const double *figure)
@@ -99,14 +96,15 @@ static gboolean close_csv(FILE *csv, const char *path, GError **error)
 }
 
 typedef struct {
-    char *device, *csv, *chain;
+    char *device, *csv, *chain, *features;
     int border, every, scale, steps;
     gboolean bicubic, motion, each;
 } Options;
 
-static gboolean evaluate_all(const Options *o, YonosEnlarger *enlarger, char **sources, FILE *csv, GError **error)
+static gboolean evaluate_all(const Options *o, YonosEnlarger *enlarger, YonosFeatureMeter *features, char **sources,
+                             FILE *csv, GError **error)
 {
-    YonosEvaluateParams p = {enlarger, o->bicubic, o->motion, o->border, o->every};
+    YonosEvaluateParams p = {enlarger, features, o->bicubic, o->motion, o->border, o->every};
 
     for (; *sources; sources++) {
         GArray *rows = yonos_evaluate(&p, *sources, error);
@@ -129,6 +127,7 @@ static gboolean run(const Options *o, int argc, char **argv, GError **error)
 {
     const char *device = o->device ? o->device : "cpu";
     int first = o->chain ? 1 : 2;
+    YonosFeatureMeter *features;
     YonosEnlarger *enlarger;
     FILE *csv = NULL;
     gboolean ok;
@@ -142,10 +141,12 @@ static gboolean run(const Options *o, int argc, char **argv, GError **error)
     }
     enlarger = o->chain ? yonos_enlarger_chain(o->chain, o->scale, o->steps, device, error)
                         : yonos_enlarger_model(argv[1], device, error);
-    ok =
-        enlarger && (!o->csv || (csv = open_csv(o->csv, error))) && evaluate_all(o, enlarger, argv + first, csv, error);
+    features = o->features ? yonos_feature_meter_new(o->features, device) : NULL;
+    ok = enlarger && (!o->csv || (csv = open_csv(o->csv, error))) &&
+         evaluate_all(o, enlarger, features, argv + first, csv, error);
     if (csv)
         ok = close_csv(csv, o->csv, ok ? error : NULL) && ok;
+    yonos_feature_meter_free(features);
     yonos_enlarger_free(enlarger);
     return ok;
 }
@@ -156,6 +157,7 @@ gboolean yonos_evaluate_command(int argc, char **argv, GError **error)
     GOptionEntry entries[] = {
         {"device", 0, 0, G_OPTION_ARG_STRING, &o.device, "cpu (default), gpu, or a Vulkan device", "NAME"},
         {"csv", 0, 0, G_OPTION_ARG_FILENAME, &o.csv, "Write every picture's figures and the means there", "FILE"},
+        {"features", 0, 0, G_OPTION_ARG_FILENAME, &o.features, "SqueezeNet's weights: measure FD too", "FILE"},
         {"each", 0, 0, G_OPTION_ARG_NONE, &o.each, "Print every picture's figures", NULL},
         {"bicubic", 0, 0, G_OPTION_ARG_NONE, &o.bicubic, "Measure bicubic enlargement too", NULL},
         {"motion", 0, 0, G_OPTION_ARG_NONE, &o.motion, "Measure flicker in pans over a folder's pictures", NULL},
@@ -174,5 +176,6 @@ gboolean yonos_evaluate_command(int argc, char **argv, GError **error)
     g_free(o.device);
     g_free(o.csv);
     g_free(o.chain);
+    g_free(o.features);
     return ok;
 }

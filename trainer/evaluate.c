@@ -48,6 +48,8 @@ static gboolean measure_still(const Evaluator *e, int method, const YonosPicture
         figure[YONOS_FIGURE_SSIM] = m.ssim;
         figure[YONOS_FIGURE_EDGE] = m.edge;
         figure[YONOS_FIGURE_FLAT] = m.flat;
+        ok = !e->p->features ||
+             yonos_feature_meter_run(e->p->features, &large, reference, &figure[YONOS_FIGURE_FD], error);
     }
     yonos_picture_clear(&small);
     yonos_picture_clear(&large);
@@ -103,9 +105,10 @@ static gboolean add_picture(const guint8 *rgb, guint width, guint height, gsize 
     guint number = e->n_of_file++ * e->p->every;
     char *name = number ? g_strdup_printf("%s#%u", e->file, number) : g_strdup(e->file);
     YonosPicture reference = yonos_picture_crop(rgb, stride, 0, 0, width / GRID * GRID, height / GRID * GRID);
+    int least = MAX(2 * e->p->border + YONOS_METRICS_SIDE, e->p->features ? YONOS_FEATURE_METER_SIDE : 0);
     gboolean ok = TRUE;
 
-    if (MIN(reference.width, reference.height) < 2 * e->p->border + YONOS_METRICS_SIDE) {
+    if (MIN(reference.width, reference.height) < least) {
         g_printerr("Warning: %s has %u x %u pixels only and is passed over.\n", name, width, height);
     } else {
         YonosEvaluation *row = add_row(e->rows, name);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "enlarger.h"
+#include "feature-meter.h"
 #include "metrics.h"
 
 /* Figures of a picture, in this order everywhere. Motion is the temporal one: a pan over the large picture (its window
@@ -10,6 +11,7 @@
 typedef enum {
     YONOS_FIGURE_PSNR,
     YONOS_FIGURE_SSIM,
+    YONOS_FIGURE_FD,
     YONOS_FIGURE_EDGE,
     YONOS_FIGURE_FLAT,
     YONOS_FIGURE_MOTION,
@@ -25,6 +27,7 @@ typedef struct {
 
 typedef struct {
     YonosEnlarger *enlarger;
+    YonosFeatureMeter *features; /* NULL: no FD */
     gboolean bicubic; /* measures Pillow's bicubic beside it; its motion is measured in any case */
     gboolean motion;  /* in folders too; a clip's frames always have the figure */
     int border;       /* pixels cut at each side before measuring, as papers do */
