@@ -296,6 +296,8 @@ static void run_exported(const char *path, const float *x_l, const float *noise,
     GError *error = NULL;
 
     g_array_index(g->tensors, YonosTensor, out).buffer = yonos_graph_buffer(g, "y", YONOS_F32, size);
+    if (scale == 2) /* the scale whose chain went on to a second decoder */
+        yonos_model_file_add_perceptual(g);
     ex = yonos_cpu_executor_new(g, FALSE, NULL);
     g_assert_true(yonos_model_file_open(&file, path, scale, &error));
     g_assert_cmpstr(yonos_safetensors_metadata(file.file, "licence"), ==, "none");
