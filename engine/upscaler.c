@@ -63,7 +63,7 @@ static gboolean check_params(const YonosUpscalerParams *p, GError **error)
                     p->in.width, p->in.height, p->out.width, p->out.height);
         return FALSE;
     }
-    if (precision && strcmp(precision, "fp32") && strcmp(precision, "fp16")) {
+    if (precision && *precision && strcmp(precision, "fp32") && strcmp(precision, "fp16")) {
         g_set_error(error, YONOS_ERROR, YONOS_ERROR_UNSUPPORTED,
                     "The environment variable YONOS_PRECISION is '%s'; set it to fp32 or fp16, or unset it.",
                     precision);
@@ -177,7 +177,7 @@ static gboolean use_vulkan(YonosUpscaler *up, const char *device, const YonosMod
     YonosVulkanOptions options = {device, YONOS_VULKAN_HALF_ON_GPU};
     YonosExecutor *executor;
 
-    if (precision)
+    if (precision && *precision)
         options.half = strcmp(precision, "fp16") ? YONOS_VULKAN_SINGLE : YONOS_VULKAN_HALF;
     executor = yonos_vulkan_executor_new(up->graph, &options, error);
     return use(up, executor, executor ? yonos_vulkan_executor_device(executor) : NULL, model, error);

@@ -319,8 +319,6 @@ int main(int argc, char **argv)
     GError *error = NULL;
     gboolean picture, ok;
 
-    /* Decoder and encoder want the cores that waiting threads of the CPU library would spin on. */
-    g_setenv("OMP_WAIT_POLICY", "passive", FALSE);
     ok = read_arguments(&job, &argc, &argv, &error) && discover(&job, &picture, &error) &&
          choose_output(&job, picture, &error) && run(&job, &error);
     if (!ok)

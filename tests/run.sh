@@ -3,8 +3,6 @@
 set -eu
 cd "$(dirname "$0")/.."
 tests/setup.sh
-# threads of the CPU library that wait must not spin: tests run side by side
-export OMP_WAIT_POLICY=passive
 total=0 failed=0 skipped=0
 
 suite() {

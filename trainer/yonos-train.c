@@ -273,20 +273,10 @@ static const struct {
 } commands[] = {
     {"pack", pack}, {"fit", fit}, {"export", export}, {"evaluate", yonos_evaluate_command}, {"clips", clips}};
 
-/* Threads of the CPU library that wait would spin and take the cores from the loader; the library reads this variable
- * before main() does, so the program starts itself once more with it. */
-static void let_waiting_threads_sleep(char **argv)
-{
-    if (g_getenv("OMP_WAIT_POLICY") || !g_setenv("OMP_WAIT_POLICY", "passive", TRUE))
-        return;
-    execv("/proc/self/exe", argv);
-}
-
 int main(int argc, char **argv)
 {
     GError *error = NULL;
 
-    let_waiting_threads_sleep(argv);
     setlocale(LC_ALL, "");
     signal(SIGINT, on_signal);
     signal(SIGTERM, on_signal);
