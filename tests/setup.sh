@@ -8,7 +8,7 @@ gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-ugly"
 if [ "${1:-}" = demo ]; then
     need="$need gstreamer1.0-libav gstreamer1.0-tools lomiri-wallpapers-16.04"
 else
-    need="$need mesa-vulkan-drivers vulkan-validationlayers"
+    need="$need mesa-vulkan-drivers vulkan-validationlayers libopenmpi-dev openmpi-bin"
 fi
 missing=
 for p in $need; do

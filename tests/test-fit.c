@@ -86,7 +86,8 @@ static void test_loader(void)
 {
     YonosPack *pack = open_pack();
     YonosDegrader *degrader = yonos_degrader_new(32, NULL);
-    YonosLoaderParams params = {pack, 3, 32, 10, SEED, 0, {FALSE, degrader != NULL}};
+    YonosLoaderParams params = {
+        .pack = pack, .batch = 3, .crop = 32, .noise = 10, .seed = SEED, .reduced = {FALSE, degrader != NULL}};
     YonosLoader *whole = yonos_loader_new(&params, NULL), *later;
     const YonosBatch *a, *b;
     GError *error = NULL;

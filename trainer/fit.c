@@ -11,6 +11,7 @@
 #include "noise.h"
 #include "ops/ops.h"
 #include "progress.h"
+#include "ranks.h"
 
 #include <math.h>
 #include <string.h>
@@ -20,6 +21,7 @@
 
 typedef struct {
     const YonosFitParams *p;
+    YonosStageParams share; /* p->params with this rank's part of the batch */
     YonosGraph *graph;
     YonosBufferId gradients;
     YonosExecutor *executor;
@@ -50,7 +52,7 @@ static gboolean build(Fit *f, GError **error)
 {
     const YonosFitParams *p = f->p;
     YonosGraph *g = f->graph = yonos_graph_new();
-    YonosTensorId loss = p->stage->build(g, &p->params);
+    YonosTensorId loss = p->stage->build(g, &f->share);
     YonosTensorId one = yonos_graph_input(g, "dloss", YONOS_F32, (YonosShape){1, 1, 1, 1});
 
     if (yonos_graph_find_buffer(g, "loss") < 0)
@@ -66,7 +68,7 @@ static gboolean build(Fit *f, GError **error)
         return FALSE;
     f->optimizer = yonos_optimizer_new(g, f->gradients, p->seed);
     for (guint k = 0; k < G_N_ELEMENTS(level_names); k++)
-        f->levels[k] = g_new(float, (gsize)p->params.batch *level_lengths[k]);
+        f->levels[k] = g_new(float, (gsize)f->share.batch * level_lengths[k]);
     return TRUE;
 }
 
@@ -146,7 +148,7 @@ static gboolean start(Fit *f, GError **error)
     YonosLoaderParams loader;
     gboolean resumed;
     gsize noise = p->stage->noise
-                      ? (gsize)p->params.batch * (p->params.crop / 8) * (p->params.crop / 8) * YONOS_COMPACT_LATENT
+                      ? (gsize)f->share.batch * (p->params.crop / 8) * (p->params.crop / 8) * YONOS_COMPACT_LATENT
                       : 0;
 
     if (!(f->pack = yonos_pack_open(p->pack, error)) || !build(f, error))
@@ -158,11 +160,18 @@ static gboolean start(Fit *f, GError **error)
         return FALSE;
     if (!yonos_checkpoint_read(p->folder, f->name, f->run, f->optimizer, &resumed, error))
         return FALSE;
-    f->progress =
-        yonos_progress_new(p->folder, f->name, f->optimizer->step, p->steps, p->params.batch, p->quiet, error);
-    if (!f->progress)
+    if (yonos_ranks_own() == 0 &&
+        !(f->progress = yonos_progress_new(p->folder, f->name, f->optimizer->step, p->steps, p->params.batch, p->quiet,
+                                           error)))
         return FALSE;
-    loader = (YonosLoaderParams){f->pack, p->params.batch, p->params.crop, noise, p->seed, f->optimizer->step, {0}};
+    loader = (YonosLoaderParams){.pack = f->pack,
+                                 .batch = f->share.batch,
+                                 .all = p->params.batch,
+                                 .at = yonos_ranks_own() * f->share.batch,
+                                 .crop = p->params.crop,
+                                 .noise = noise,
+                                 .seed = p->seed,
+                                 .first = f->optimizer->step};
     for (guint k = 0; k < YONOS_DEGRADE_SCALES; k++)
         loader.reduced[k] = yonos_graph_find_buffer(f->graph, reduced_names[k]) != YONOS_NONE;
     f->loader = yonos_loader_new(&loader, error);
@@ -179,14 +188,14 @@ static gboolean write_input(Fit *f, const char *name, const float *data, GError 
 
 static gboolean write_levels(Fit *f, GError **error)
 {
-    guint batch = f->p->params.batch;
+    guint own = f->share.batch, at = yonos_ranks_own() * own;
     gboolean ok = TRUE;
 
-    for (guint n = 0; n < batch; n++) {
+    for (guint n = 0; n < own; n++) {
         YonosNoiseLevel level;
         yonos_noise_level(&level, f->p->stage->levels == YONOS_LEVELS_LAST
                                       ? 1
-                                      : yonos_noise_draw(f->p->seed, f->optimizer->step, n, batch));
+                                      : yonos_noise_draw(f->p->seed, f->optimizer->step, at + n, f->p->params.batch));
         f->levels[0][n] = level.a;
         f->levels[1][n] = level.s;
         f->levels[2][n] = level.omega;
@@ -230,7 +239,8 @@ static gboolean step(Fit *f, GError **error)
         !yonos_executor_read(f->executor, yonos_graph_find_buffer(f->graph, "loss"), 0, &loss, 1, error) ||
         !yonos_optimizer_step(f->optimizer, f->executor, &op, &norm, error))
         return FALSE;
-    return yonos_progress_step(f->progress, loss, norm, op.rate, error);
+    yonos_ranks_mean(&loss, 1);
+    return !f->progress || yonos_progress_step(f->progress, loss, norm, op.rate, error);
 }
 
 static gboolean finish(Fit *f, const char *path, GError **error)
@@ -258,8 +268,9 @@ static gboolean loop(Fit *f, gboolean *finished, const char *path, GError **erro
     gint64 written = g_get_monotonic_time();
 
     while (f->optimizer->step < p->steps) {
-        gboolean stop = p->stopped && p->stopped();
-        if (stop || g_get_monotonic_time() - written > p->checkpoint_every * G_USEC_PER_SEC) {
+        gboolean stop = yonos_ranks_any(p->stopped && p->stopped());
+        gboolean due = stop || g_get_monotonic_time() - written > p->checkpoint_every * G_USEC_PER_SEC;
+        if (due && yonos_ranks_own() == 0) {
             if (!yonos_checkpoint_write(p->folder, f->name, f->run, f->optimizer, error))
                 return FALSE;
             written = g_get_monotonic_time();
@@ -269,7 +280,7 @@ static gboolean loop(Fit *f, gboolean *finished, const char *path, GError **erro
         if (!step(f, error))
             return FALSE;
     }
-    *finished = finish(f, path, error);
+    *finished = yonos_ranks_own() > 0 || finish(f, path, error);
     return *finished;
 }
 
@@ -295,13 +306,18 @@ static char *describe(const YonosFitParams *p, const char *name)
 
 gboolean yonos_fit(const YonosFitParams *p, gboolean *finished, GError **error)
 {
-    Fit f = {.p = p};
+    Fit f = {.p = p, .share = p->params};
     char *path = yonos_stage_file(p->stage, p->params.scale, p->folder);
     gboolean ok = TRUE;
 
-    *finished = g_file_test(path, G_FILE_TEST_EXISTS);
-    if (*finished) {
-        if (!p->quiet)
+    *finished = yonos_ranks_any(g_file_test(path, G_FILE_TEST_EXISTS));
+    f.share.batch /= yonos_ranks_count();
+    if (p->params.batch % yonos_ranks_count()) {
+        g_set_error(error, YONOS_ERROR, YONOS_ERROR_UNSUPPORTED, "A batch of %d cannot be shared among %d ranks.",
+                    p->params.batch, yonos_ranks_count());
+        ok = FALSE;
+    } else if (*finished) {
+        if (!p->quiet && yonos_ranks_own() == 0)
             g_print("%s is there already.\n", path);
     } else {
         f.name =

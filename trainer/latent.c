@@ -83,7 +83,7 @@ gboolean yonos_latent_normalise(const YonosGraph *graph, float *weights, const Y
     g_array_index(g->tensors, YonosTensor, z).buffer =
         yonos_graph_buffer(g, "z", YONOS_F32, yonos_shape_elements(yonos_graph_shape(g, z)));
     ok = yonos_graph_check(g, error) && (ex = yonos_trainer_executor(g, device, error)) &&
-         (loader = yonos_loader_new(&(YonosLoaderParams){pack, BATCH, crop, 0, SEED, 0, {0}}, error)) &&
+         (loader = yonos_loader_new(&(YonosLoaderParams){.pack = pack, .batch = BATCH, .crop = crop, .seed = SEED}, error)) &&
          copy_weights(ex, graph, weights, error) && measure(ex, z, loader, &m, error);
     if (ok)
         fold(graph, weights, &m);

@@ -44,10 +44,11 @@ static void degrade(const YonosLoader *l, const YonosBatch *batch, int i, guint6
 static void fill(const YonosLoader *l, const YonosBatch *batch, guint64 k)
 {
     const YonosLoaderParams *p = &l->params;
-    guint64 noise_seed = yonos_random_bits(p->seed, 2 * k + 1);
+    guint64 noise_seed = yonos_random_bits(p->seed, 2 * k + 1), all = p->all ? p->all : p->batch;
+    gsize noise_at = p->noise / p->batch * p->at;
 
     for (int i = 0; i < p->batch; i++) {
-        guint64 seed = yonos_random_bits(p->seed, 2 * (k * p->batch + i));
+        guint64 seed = yonos_random_bits(p->seed, 2 * (k * all + p->at + i));
         const guint8 *rgb;
         guint width, height, picture = yonos_random_bits(seed, 0) % l->usable->len;
         yonos_pack_picture(p->pack, g_array_index(l->usable, guint, picture), &rgb, &width, &height);
@@ -58,7 +59,7 @@ static void fill(const YonosLoader *l, const YonosBatch *batch, guint64 k)
             degrade(l, batch, i, yonos_random_bits(seed, 4));
     }
     for (gsize n = 0; n < p->noise; n++)
-        batch->noise[n] = yonos_random_normal(noise_seed, n);
+        batch->noise[n] = yonos_random_normal(noise_seed, noise_at + n);
 }
 
 static gpointer work(gpointer data)

@@ -15,6 +15,7 @@ typedef struct {
     guint64 seed, first;   /* `first`: the batch to begin with */
     /* x_l of the video set is wanted, by scale: 2, 4, 8 */
     gboolean reduced[YONOS_DEGRADE_SCALES];
+    int all, at; /* the batch is pictures `at` and on of a batch of `all`, the rest being other ranks'; all 0: whole */
 } YonosLoaderParams;
 
 typedef struct {

@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "base/random.h"
 #include "discriminator.h"
+#include "ranks.h"
 
 #include <math.h>
 #include <string.h>
@@ -74,6 +75,7 @@ gboolean yonos_optimizer_step(YonosOptimizer *o, YonosExecutor *ex, const YonosO
 
     if (!yonos_executor_read(ex, o->gradients, 0, o->gradient, o->n, error))
         return FALSE;
+    yonos_ranks_mean(o->gradient, o->n);
     for (gsize k = 0; k < o->n; k++)
         squares[o->group[k]] += (double)o->gradient[k] * o->gradient[k];
     *norm = sqrt(squares[YONOS_GROUP_MODEL]);

@@ -36,7 +36,7 @@ void yonos_optimizer_free(YonosOptimizer *o);
 
 /* Hands the weights to the executor and sets its gradients to zero: before each run. */
 gboolean yonos_optimizer_upload(YonosOptimizer *o, YonosExecutor *ex, GError **error);
-/* Takes the gradients of the run and makes one step. A non-finite gradient is an error and changes nothing.
+/* Takes the gradients of the run, their mean over the ranks (ranks.h), and makes one step. A non-finite gradient is an error and changes nothing.
  * *norm receives the model's norm before clipping. */
 gboolean yonos_optimizer_step(YonosOptimizer *o, YonosExecutor *ex, const YonosOptimizerParams *p, double *norm,
                               GError **error);

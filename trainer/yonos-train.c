@@ -6,6 +6,7 @@
 #include "export.h"
 #include "fit.h"
 #include "media.h"
+#include "ranks.h"
 
 #include <glib/gstdio.h>
 #include <locale.h>
@@ -131,7 +132,9 @@ static gboolean fit_run(const FitOptions *o, const char *name, GError **error)
     if (!yonos_fit(&p, &finished, error))
         return FALSE;
     if (!finished) {
-        g_print("\nStopped; the same command goes on from here.\n");
+        if (yonos_ranks_own() == 0)
+            g_print("\nStopped; the same command goes on from here.\n");
+        yonos_ranks_stop();
         exit(130);
     }
     return TRUE;
@@ -277,16 +280,20 @@ int main(int argc, char **argv)
 {
     GError *error = NULL;
 
+    yonos_ranks_start(&argc, &argv);
     setlocale(LC_ALL, "");
     signal(SIGINT, on_signal);
     signal(SIGTERM, on_signal);
     for (guint i = 0; argc > 1 && i < G_N_ELEMENTS(commands); i++) {
         if (strcmp(argv[1], commands[i].name))
             continue;
-        if (commands[i].run(argc - 1, argv + 1, &error))
+        if (commands[i].run(argc - 1, argv + 1, &error)) {
+            yonos_ranks_stop();
             return EXIT_SUCCESS;
+        }
         g_printerr("%syonos-train: %s\n", isatty(STDERR_FILENO) ? "\n" : "", error->message);
         g_error_free(error);
+        yonos_ranks_abort();
         return EXIT_FAILURE;
     }
     g_printerr("yonos-train pack FOLDER PACK | fit STAGE --pack FILE --out FOLDER ... | export FOLDER MODEL --scale N |\n"
