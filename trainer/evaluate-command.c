@@ -104,7 +104,8 @@ typedef struct {
 static gboolean evaluate_all(const Options *o, YonosEnlarger *enlarger, YonosFeatureMeter *features, char **sources,
                              FILE *csv, GError **error)
 {
-    YonosEvaluateParams p = {enlarger, features, o->bicubic, o->motion, o->border, o->every};
+    YonosEvaluateParams p = {enlarger, features, o->bicubic, o->motion, o->border < 0 ? enlarger->scale : o->border,
+                             o->every};
 
     for (; *sources; sources++) {
         GArray *rows = yonos_evaluate(&p, *sources, error);
@@ -132,7 +133,7 @@ static gboolean run(const Options *o, int argc, char **argv, GError **error)
     FILE *csv = NULL;
     gboolean ok;
 
-    if (argc <= first || o->border < 0 || o->every < 1 || o->steps < 1 || (!o->chain && o->steps > 1) ||
+    if (argc <= first || o->border < -1 || o->every < 1 || o->steps < 1 || (!o->chain && o->steps > 1) ||
         (o->chain && o->scale != 2 && o->scale != 4 && o->scale != 8)) {
         g_set_error(error, YONOS_ERROR, YONOS_ERROR_UNSUPPORTED,
                     "'evaluate' takes a model, or --chain with --scale and --steps, and then folders or clips. See "
@@ -153,7 +154,7 @@ static gboolean run(const Options *o, int argc, char **argv, GError **error)
 
 gboolean yonos_evaluate_command(int argc, char **argv, GError **error)
 {
-    Options o = {.border = 4, .every = 30, .steps = 1};
+    Options o = {.border = -1, .every = 30, .steps = 1};
     GOptionEntry entries[] = {
         {"device", 0, 0, G_OPTION_ARG_STRING, &o.device, "cpu (default), gpu, or a Vulkan device", "NAME"},
         {"csv", 0, 0, G_OPTION_ARG_FILENAME, &o.csv, "Write every picture's figures and the means there", "FILE"},
@@ -161,7 +162,7 @@ gboolean yonos_evaluate_command(int argc, char **argv, GError **error)
         {"each", 0, 0, G_OPTION_ARG_NONE, &o.each, "Print every picture's figures", NULL},
         {"bicubic", 0, 0, G_OPTION_ARG_NONE, &o.bicubic, "Measure bicubic enlargement too", NULL},
         {"motion", 0, 0, G_OPTION_ARG_NONE, &o.motion, "Measure flicker in pans over a folder's pictures", NULL},
-        {"border", 0, 0, G_OPTION_ARG_INT, &o.border, "Pixels left out at each side (4)", "N"},
+        {"border", 0, 0, G_OPTION_ARG_INT, &o.border, "Pixels left out at each side (the scale, as papers do)", "N"},
         {"every", 0, 0, G_OPTION_ARG_INT, &o.every, "Of clips, take each N-th frame (30)", "N"},
         {"chain", 0, 0, G_OPTION_ARG_FILENAME, &o.chain, "Instead of MODEL: the folder of a chain's results", "FOLDER"},
         {"scale", 0, 0, G_OPTION_ARG_INT, &o.scale, "With --chain: 2, 4 or 8", "N"},
