@@ -9,6 +9,7 @@
 #include "vulkan/vulkan-executor.h"
 #endif
 #include "golden/pillow-bicubic.h"
+#include "tested-device.h"
 
 #include <math.h>
 
@@ -293,11 +294,10 @@ static void test_against_reference(gconstpointer data)
 }
 
 #ifdef HAVE_VULKAN
-#define SOFTWARE "llvmpipe"
 
 static YonosExecutor *make_vulkan(const YonosGraph *g)
 {
-    YonosVulkanOptions options = {SOFTWARE, FALSE};
+    YonosVulkanOptions options = {tested_device(), FALSE};
     GError *error = NULL;
     YonosExecutor *ex = yonos_vulkan_executor_new(g, &options, &error);
 
@@ -307,7 +307,7 @@ static YonosExecutor *make_vulkan(const YonosGraph *g)
 
 static YonosExecutor *make_half(const YonosGraph *g)
 {
-    YonosVulkanOptions options = {SOFTWARE, TRUE};
+    YonosVulkanOptions options = {tested_device(), TRUE};
     GError *error = NULL;
     YonosExecutor *ex = yonos_vulkan_executor_new(g, &options, &error);
 
@@ -317,19 +317,19 @@ static YonosExecutor *make_half(const YonosGraph *g)
 
 static void test_vulkan(gconstpointer data)
 {
-    if (yonos_vulkan_has_device(SOFTWARE))
+    if (yonos_vulkan_has_device(tested_device()))
         against_reference(data, make_vulkan, FILL_COUNT, 2e-5);
     else
-        g_test_skip("no software Vulkan device");
+        g_test_skip("no Vulkan device to test");
 }
 
 /* uniform values only: the others leave fp16's range. 11 bits of storage before and after each op: 2e-2. */
 static void test_half(gconstpointer data)
 {
-    if (yonos_vulkan_has_device(SOFTWARE))
+    if (yonos_vulkan_has_device(tested_device()))
         against_reference(data, make_half, FILL_UNIFORM + 1, 2e-2);
     else
-        g_test_skip("no software Vulkan device");
+        g_test_skip("no Vulkan device to test");
 }
 #endif
 

@@ -9,6 +9,7 @@
 #ifdef HAVE_VULKAN
 #include "vulkan/vulkan-executor.h"
 #endif
+#include "tested-device.h"
 
 #include <glib/gstdio.h>
 #include <math.h>
@@ -77,7 +78,6 @@ static void test_pytorch(gconstpointer data)
 }
 
 #ifdef HAVE_VULKAN
-#define SOFTWARE "llvmpipe"
 
 static void test_vulkan(gconstpointer data)
 {
@@ -86,10 +86,10 @@ static void test_vulkan(gconstpointer data)
     float *truth, *got;
     GError *error = NULL;
 
-    if (yonos_vulkan_has_device(SOFTWARE)) {
+    if (yonos_vulkan_has_device(tested_device())) {
         truth = result(yonos_cpu_executor_new(g, FALSE, NULL));
         for (int half = 0; half < 2; half++) {
-            YonosExecutor *ex = yonos_vulkan_executor_new(g, &(YonosVulkanOptions){SOFTWARE, half}, &error);
+            YonosExecutor *ex = yonos_vulkan_executor_new(g, &(YonosVulkanOptions){tested_device(), half}, &error);
             g_assert_no_error(error);
             got = result(ex);
             /* fp16 keeps 11 bits of weights and of every layer's result */
@@ -98,7 +98,7 @@ static void test_vulkan(gconstpointer data)
         }
         g_free(truth);
     } else {
-        g_test_skip("no software Vulkan device");
+        g_test_skip("no Vulkan device to test");
     }
     yonos_graph_free(g);
 }

@@ -6,6 +6,7 @@
 #include "small-model.h"
 #include "upscaler.h"
 #ifdef HAVE_VULKAN
+#include "tested-device.h"
 #include "vulkan-spy.h"
 #include "vulkan/vulkan-executor.h"
 #endif
@@ -306,14 +307,14 @@ static guint8 *enlarge_on(const char *device, int scale, int width, int height)
 
 static gboolean skipped(void)
 {
-    return absent(SOFTWARE);
+    return absent(tested_device());
 }
 
 static void test_vulkan_devices(void)
 {
     gboolean gpu = yonos_vulkan_has_device(NULL);
 
-    if (skipped())
+    if (absent(SOFTWARE))
         return;
     check_device("LLVMpipe", SOFTWARE, NULL);
     check_refused("nonsense", YONOS_ERROR_NO_DEVICE, SOFTWARE);
@@ -333,7 +334,7 @@ static void test_precision(void)
     gsize n = (gsize)width * height * 12;
     guint8 *single, *half, *real;
 
-    if (skipped())
+    if (absent(SOFTWARE))
         return;
     single = enlarge_on(SOFTWARE, 2, width, height);
     spy_pretends_gpu = TRUE;
@@ -355,7 +356,7 @@ static void test_precision(void)
 
 static void test_set_up_fails(void)
 {
-    if (skipped())
+    if (absent(SOFTWARE))
         return;
     spy_fails = "vkAllocateMemory";
     spy_result = SPY_OUT_OF_DEVICE_MEMORY;
@@ -391,7 +392,7 @@ static void test_run_fails(void)
     for (guint k = 0; k < G_N_ELEMENTS(faults); k++) {
         GError *error = NULL;
         YonosUpscaler *up;
-        if (skipped())
+        if (absent(SOFTWARE))
             return;
         up = open_upscaler(SOFTWARE, 2, 5, 7, &error);
         g_assert_no_error(error);
@@ -424,7 +425,7 @@ static void check_like_cpu(const Run *run, int width, int height)
     double sum = 0, psnr;
 
     g_setenv("YONOS_PRECISION", run->precision, TRUE);
-    got = enlarge_on(SOFTWARE, run->scale, width, height);
+    got = enlarge_on(tested_device(), run->scale, width, height);
     g_unsetenv("YONOS_PRECISION");
     for (gsize k = 0; k < n; k++) {
         worst = MAX(worst, ABS(want[k] - got[k]));
@@ -462,7 +463,7 @@ static void test_makes_nothing(void)
     if (skipped())
         return;
     before = spy_made;
-    up = open_upscaler(SOFTWARE, 4, 17, 9, &error);
+    up = open_upscaler(tested_device(), 4, 17, 9, &error);
     g_assert_no_error(error);
     g_test_message("%u Vulkan objects for set-up", spy_made - before);
     g_assert_cmpuint(spy_made - before, >, 10);
@@ -491,7 +492,7 @@ static GString *validate(const Run *run)
     /* newer layers look at storage buffers only when told to */
     g_setenv("VK_KHRONOS_VALIDATION_SYNCVAL_SHADER_ACCESSES_HEURISTIC", "true", TRUE);
     g_setenv("YONOS_PRECISION", run->precision, TRUE);
-    g_free(enlarge_on(SOFTWARE, run->scale, 17, 9));
+    g_free(enlarge_on(tested_device(), run->scale, 17, 9));
     g_unsetenv("YONOS_PRECISION");
     g_unsetenv("YONOS_VULKAN_VALIDATE");
     g_set_printerr_handler(old);
