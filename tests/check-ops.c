@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Every op: the CPU executor against the reference, and the gradient rule against finite differences of the reference.
  * Seeds are fixed and printed; fills are uniform, near zero and huge. */
+#include "compare.h"
 #include "cpu/cpu-executor.h"
 #include "graph/gradient.h"
 #include "graph/op.h"
@@ -237,28 +238,6 @@ static void fill_buffers(YonosExecutor *a, YonosExecutor *b, GRand *rand, Fill f
     }
 }
 
-static void compare_all(const Case *c, int variant, int s, Fill fill, YonosExecutor *a, YonosExecutor *b,
-                        double tolerance)
-{
-    for (guint i = 0; i < a->graph->buffers->len; i++) {
-        const YonosBuffer *buffer = &g_array_index(a->graph->buffers, YonosBuffer, i);
-        float *x = g_new(float, MAX(1, buffer->size)), *y = g_new(float, MAX(1, buffer->size));
-        double worst = 0, top = 1e-30;
-
-        yonos_executor_read(a, i, 0, x, buffer->size, NULL);
-        yonos_executor_read(b, i, 0, y, buffer->size, NULL);
-        for (gsize k = 0; k < buffer->size; k++) {
-            worst = MAX(worst, isnan(x[k]) || isnan(y[k]) ? INFINITY : fabs((double)x[k] - y[k]));
-            top = MAX(top, fabs(x[k]));
-        }
-        if (worst > tolerance * top)
-            g_error("%s variant %d shape %d fill %d seed %d: buffer '%s' differs by %g of %g", c->name, variant, s,
-                    fill, SEED, buffer->name, worst, top);
-        g_free(x);
-        g_free(y);
-    }
-}
-
 typedef YonosExecutor *(*Make)(const YonosGraph *g);
 
 static YonosExecutor *make_fast(const YonosGraph *g)
@@ -279,7 +258,8 @@ static void against_reference(const Case *c, Make make, Fill fills, double toler
                 fill_buffers(truth, other, rand, fill);
                 run(truth);
                 run(other);
-                compare_all(c, variant, s, fill, truth, other, tolerance);
+                compare_executors(truth, other, tolerance, "%s variant %d shape %d fill %d seed %d", c->name, variant,
+                                  s, fill, SEED);
                 yonos_executor_free(truth);
                 yonos_executor_free(other);
                 yonos_graph_free(g);

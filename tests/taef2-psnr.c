@@ -4,14 +4,11 @@
  * cropped to multiples of 8; with SIDE, to the middle square of that side. DEVICE: "cpu" or part of a Vulkan device's
  * name, stored as fp32. */
 #include "base/error.h"
-#include "cpu/cpu-executor.h"
+#include "device.h"
 #include "media.h"
 #include "models/model-file.h"
 #include "models/taef2.h"
 #include "ops/ops.h"
-#ifdef HAVE_VULKAN
-#include "vulkan/vulkan-executor.h"
-#endif
 
 #include <math.h>
 #include <stdio.h>
@@ -42,18 +39,6 @@ static gboolean take_picture(const guint8 *rgb, guint width, guint height, gsize
     return TRUE;
 }
 
-static YonosExecutor *executor_new(const YonosGraph *graph, const char *device, GError **error)
-{
-    if (!strcmp(device, "cpu"))
-        return yonos_cpu_executor_new(graph, FALSE, error);
-#ifdef HAVE_VULKAN
-    return yonos_vulkan_executor_new(graph, &(YonosVulkanOptions){device, FALSE}, error);
-#else
-    g_set_error(error, YONOS_ERROR, YONOS_ERROR_DEVICE, "This build has no Vulkan; use the device 'cpu'.");
-    return NULL;
-#endif
-}
-
 /* Runs one of the two networks with the parameters of `path`; returns its output, to be freed. */
 static float *through(YonosTensorId network(YonosGraph *, YonosTensorId), const char *path, const char *device,
                       YonosShape shape, const float *in, GError **error)
@@ -68,7 +53,7 @@ static float *through(YonosTensorId network(YonosGraph *, YonosTensorId), const 
     YonosExecutor *ex = NULL;
 
     yonos_append(g, YONOS_OP_ACT, 1, &y, out, (int[]){YONOS_ACT_LEAKY}, 1, 1, 0);
-    if (!yonos_graph_check(g, error) || !(ex = executor_new(g, device, error)) ||
+    if (!yonos_graph_check(g, error) || !(ex = yonos_executor_new(g, device, error)) ||
         !yonos_model_file_open_weights(&file, path, error) || !yonos_model_file_load(&file, ex, error) ||
         !yonos_executor_write(ex, yonos_graph_find_buffer(g, "in"), 0, in, yonos_shape_elements(shape), error) ||
         !yonos_executor_run(ex, error) ||

@@ -2,10 +2,10 @@
 /* The CPU executor's own versions at sizes that several threads share and at the channels that have a path of their
  * own: equal to the reference, and to themselves on any number of threads; threads that wait sleep. */
 #include "base/parallel.h"
+#include "compare.h"
 #include "cpu/cpu-executor.h"
 #include "ops/ops.h"
 
-#include <math.h>
 #include <omp.h>
 #include <string.h>
 #include <time.h>
@@ -121,26 +121,6 @@ static YonosExecutor *run(const YonosGraph *g, gboolean reference_only)
     return ex;
 }
 
-/* relative to the largest value of a buffer */
-static void compare(YonosExecutor *a, YonosExecutor *b, double tolerance, int threads)
-{
-    for (guint i = 0; i < a->graph->buffers->len; i++) {
-        const YonosBuffer *buffer = &g_array_index(a->graph->buffers, YonosBuffer, i);
-        float *x = g_new(float, MAX(1, buffer->size)), *y = g_new(float, MAX(1, buffer->size));
-        double worst = 0, top = 0;
-        yonos_executor_read(a, i, 0, x, buffer->size, NULL);
-        yonos_executor_read(b, i, 0, y, buffer->size, NULL);
-        for (gsize k = 0; k < buffer->size; k++) {
-            worst = MAX(worst, isnan(x[k]) || isnan(y[k]) ? INFINITY : fabs((double)x[k] - y[k]));
-            top = MAX(top, fabs(x[k]));
-        }
-        if (worst > tolerance * top)
-            g_error("buffer '%s', %d threads, seed %d: differs by %g of %g", buffer->name, threads, SEED, worst, top);
-        g_free(x);
-        g_free(y);
-    }
-}
-
 typedef YonosGraph *(*Build)(void);
 
 static void check(Build build)
@@ -156,9 +136,9 @@ static void check(Build build)
     for (guint k = 0; k < G_N_ELEMENTS(threads); k++) {
         omp_set_num_threads(threads[k]);
         other = run(g, FALSE);
-        compare(truth, other, 2e-6, threads[k]);
+        compare_executors(truth, other, 2e-6, "%d threads, seed %d", threads[k], SEED);
         if (first)
-            compare(first, other, 0, threads[k]);
+            compare_executors(first, other, 0, "%d threads, seed %d", threads[k], SEED);
         else
             first = g_steal_pointer(&other);
         yonos_executor_free(other);

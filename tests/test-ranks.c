@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Two ranks with half of each batch train to the weights of one rank with the whole. The program starts itself by mpirun;
- * its one argument then is the folder. */
+/* Two ranks with half of each batch train to the weights of one rank with the whole. The program starts itself by
+ * mpirun; its one argument then is the folder. */
 #include "cpu/cpu-executor.h"
 #include "fit.h"
 #include "models/model-file.h"
@@ -96,9 +96,17 @@ static double difference(const GArray *a, const GArray *b)
 
 static void remove_all(const char *folder)
 {
-    static const char *const files[] = {"one/autoencoder.safetensors", "two/autoencoder.safetensors",
-                                        "short/autoencoder.safetensors", "one/autoencoder.csv", "two/autoencoder.csv",
-                                        "short/autoencoder.csv", "one", "two", "short", "pack", ""};
+    static const char *const files[] = {"one/autoencoder.safetensors",
+                                        "two/autoencoder.safetensors",
+                                        "short/autoencoder.safetensors",
+                                        "one/autoencoder.csv",
+                                        "two/autoencoder.csv",
+                                        "short/autoencoder.csv",
+                                        "one",
+                                        "two",
+                                        "short",
+                                        "pack",
+                                        ""};
 
     for (guint i = 0; i < G_N_ELEMENTS(files); i++) {
         char *path = g_build_filename(folder, files[i], NULL);

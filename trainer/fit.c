@@ -61,14 +61,14 @@ static gboolean build(Fit *f, GError **error)
     f->gradients = yonos_graph_differentiate(g, loss, one);
     if (!yonos_graph_check(g, error))
         return FALSE;
-    f->executor = yonos_trainer_executor(g, p->device, error);
+    f->executor = yonos_executor_new(g, p->device, error);
     if (!f->executor || !write_constant(f->executor, "dloss", 1, error) ||
         !write_constant(f->executor, "one", 1, error) ||
         !write_constant(f->executor, "perceptual", (float)p->perceptual, error))
         return FALSE;
     f->optimizer = yonos_optimizer_new(g, f->gradients, p->seed);
     for (guint k = 0; k < G_N_ELEMENTS(level_names); k++)
-        f->levels[k] = g_new(float, (gsize)f->share.batch * level_lengths[k]);
+        f->levels[k] = g_new(float, (gsize)f->share.batch *level_lengths[k]);
     return TRUE;
 }
 
@@ -160,9 +160,8 @@ static gboolean start(Fit *f, GError **error)
         return FALSE;
     if (!yonos_checkpoint_read(p->folder, f->name, f->run, f->optimizer, &resumed, error))
         return FALSE;
-    if (yonos_ranks_own() == 0 &&
-        !(f->progress = yonos_progress_new(p->folder, f->name, f->optimizer->step, p->steps, p->params.batch, p->quiet,
-                                           error)))
+    if (yonos_ranks_own() == 0 && !(f->progress = yonos_progress_new(p->folder, f->name, f->optimizer->step, p->steps,
+                                                                     p->params.batch, p->quiet, error)))
         return FALSE;
     loader = (YonosLoaderParams){.pack = f->pack,
                                  .batch = f->share.batch,
@@ -287,11 +286,12 @@ static gboolean loop(Fit *f, gboolean *finished, const char *path, GError **erro
 /* What makes a fit what it is; free with g_free. */
 static char *describe(const YonosFitParams *p, const char *name)
 {
-    char *run = g_strdup_printf("%s %s steps %" G_GUINT64_FORMAT " batch %d crop %d rate %g decay %g clip %g average %g "
-                                "seed %" G_GUINT64_FORMAT "%s%s%s",
-                                p->tier, name, p->steps, p->params.batch, p->params.crop, p->rate, p->decay, p->clip,
-                                p->average, p->seed, p->params.video ? " set video" : "",
-                                p->params.predict_v ? " predict v" : "", p->params.faithful ? " faithful" : "");
+    char *run =
+        g_strdup_printf("%s %s steps %" G_GUINT64_FORMAT " batch %d crop %d rate %g decay %g clip %g average %g "
+                        "seed %" G_GUINT64_FORMAT "%s%s%s",
+                        p->tier, name, p->steps, p->params.batch, p->params.crop, p->rate, p->decay, p->clip,
+                        p->average, p->seed, p->params.video ? " set video" : "",
+                        p->params.predict_v ? " predict v" : "", p->params.faithful ? " faithful" : "");
     char *losses = NULL, *all;
 
     if (yonos_stage_is_adversarial(p->stage))

@@ -72,6 +72,17 @@ typedef struct {
     gboolean quiet, faithful;
 } FitOptions;
 
+static gboolean no_stage(const char *name, GError **error)
+{
+    GString *names = g_string_new(NULL);
+
+    for (guint i = 0; yonos_stage_at(i); i++)
+        g_string_append_printf(names, "%s%s", i ? ", " : "", yonos_stage_at(i)->name);
+    usage(error, "There is no stage '%s'; stages are %s.", name, names->str);
+    g_string_free(names, TRUE);
+    return FALSE;
+}
+
 static gboolean fit_run(const FitOptions *o, const char *name, GError **error)
 {
     const YonosStage *stage = yonos_stage(name);
@@ -103,10 +114,7 @@ static gboolean fit_run(const FitOptions *o, const char *name, GError **error)
                                   .faithful = o->faithful,
                                   .features = o->features};
     if (!stage)
-        return usage(error,
-                     "There is no stage '%s'; stages are autoencoder, lr-encoder, teacher, student, decoder, "
-                     "perceptual.",
-                     name);
+        return no_stage(name, error);
     if (!p.params.tier)
         return usage(error, "There is no tier '%s'.", o->tier);
     if (!o->pack || !o->folder)
@@ -296,8 +304,9 @@ int main(int argc, char **argv)
         yonos_ranks_abort();
         return EXIT_FAILURE;
     }
-    g_printerr("yonos-train pack FOLDER PACK | fit STAGE --pack FILE --out FOLDER ... | export FOLDER MODEL --scale N |\n"
-               "            evaluate MODEL FOLDER|CLIP... | clips PACK FOLDER\n"
-               "Each with --help tells its options; docs/TRAINING.md tells the chain.\n");
+    g_printerr(
+        "yonos-train pack FOLDER PACK | fit STAGE --pack FILE --out FOLDER ... | export FOLDER MODEL --scale N |\n"
+        "            evaluate MODEL FOLDER|CLIP... | clips PACK FOLDER\n"
+        "Each with --help tells its options; docs/TRAINING.md tells the chain.\n");
     return EXIT_FAILURE;
 }

@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-YonosExecutor *yonos_trainer_executor(const YonosGraph *graph, const char *device, GError **error)
+YonosExecutor *yonos_executor_new(const YonosGraph *graph, const char *device, GError **error)
 {
     if (!strcmp(device, "cpu"))
         return yonos_cpu_executor_new(graph, FALSE, error);

@@ -1,7 +1,0 @@
-/* SPDX-License-Identifier: LGPL-2.1-or-later */
-#pragma once
-
-#include "executor.h"
-
-/* An executor for the trainer: "cpu", "gpu" (the first real one), or a Vulkan device's index or part of its name. */
-YonosExecutor *yonos_trainer_executor(const YonosGraph *graph, const char *device, GError **error);
