@@ -17,7 +17,7 @@ typedef struct {
     int blocks;   /* residual blocks of the decoder at H/4 */
 } YonosCompactTier;
 
-/* The tier of that name ("fast"), or NULL. */
+/* The tier of that name ("fast", "balanced"), or NULL. */
 const YonosCompactTier *yonos_compact_tier(const char *name);
 
 /* x_h {n, H, W, 3} -> the mean of z_h, {n, H/8, W/8, C}. Training only. The posterior's variance is a constant of the
