@@ -5,16 +5,22 @@
 #include "cpu/cpu-executor.h"
 #include "models/compact.h"
 #include "models/model-file.h"
+#include "plain.h"
 #ifdef HAVE_VULKAN
 #include "vulkan/vulkan-executor.h"
 #endif
 
+#include <math.h>
 #include <string.h>
+
+#define MAX_SIDE 16384
 
 struct YonosUpscaler {
     YonosFrameFormat in, out;
     YonosGraph *graph;
-    YonosExecutor *executor;
+    YonosExecutor *executor; /* NULL: without a network */
+    YonosPlain *plain;       /* NULL until it is needed */
+    float split;
     YonosBufferId x, y;
     YonosTensorId z; /* the noise; {1, h, w, channels} */
     const char *device;
@@ -34,6 +40,7 @@ void yonos_upscaler_free(YonosUpscaler *up)
         return;
     yonos_executor_free(up->executor);
     yonos_graph_free(up->graph);
+    yonos_plain_free(up->plain);
     g_free(up->note);
     g_free(up->weights);
     g_free(up->field);
@@ -55,10 +62,11 @@ const char *yonos_upscaler_note(const YonosUpscaler *up)
 static gboolean check_params(const YonosUpscalerParams *p, GError **error)
 {
     const char *precision = g_getenv("YONOS_PRECISION");
+    gboolean sane = p->in.width >= 1 && p->in.height >= 1 && p->in.width <= MAX_SIDE && p->in.height <= MAX_SIDE &&
+                    p->out.width >= 1 && p->out.height >= 1 && p->out.width <= MAX_SIDE && p->out.height <= MAX_SIDE;
 
-    if ((p->scale != 2 && p->scale != 4 && p->scale != 8) || p->in.width < 1 || p->in.height < 1 ||
-        p->in.width > 16384 / p->scale || p->in.height > 16384 / p->scale || p->out.width != p->in.width * p->scale ||
-        p->out.height != p->in.height * p->scale) {
+    if (!sane || (p->model && ((p->scale != 2 && p->scale != 4 && p->scale != 8) ||
+                               p->out.width != p->in.width * p->scale || p->out.height != p->in.height * p->scale))) {
         g_set_error(error, YONOS_ERROR, YONOS_ERROR_UNSUPPORTED, "A frame of %d x %d cannot be made %d x %d.",
                     p->in.width, p->in.height, p->out.width, p->out.height);
         return FALSE;
@@ -220,30 +228,25 @@ static gboolean start(YonosUpscaler *up, const YonosUpscalerParams *p, const Yon
 
 static gboolean pictures_make(YonosUpscaler *up, GError **error)
 {
-    up->field = g_try_new(float, yonos_shape_elements(yonos_graph_shape(up->graph, up->z)));
+    if (up->graph)
+        up->field = g_try_new(float, yonos_shape_elements(yonos_graph_shape(up->graph, up->z)));
     up->small = g_try_new(float, (gsize)up->in.width * up->in.height * 3);
     up->large = g_try_new(float, (gsize)up->out.width * up->out.height * 3);
-    if (up->field && up->small && up->large)
+    if ((up->field || !up->graph) && up->small && up->large)
         return TRUE;
     g_set_error(error, YONOS_ERROR, YONOS_ERROR_MEMORY, "No memory for a frame of %d x %d; use smaller frames.",
                 up->out.width, up->out.height);
     return FALSE;
 }
 
-YonosUpscaler *yonos_upscaler_new(const YonosUpscalerParams *p, GError **error)
+static gboolean open_model(YonosUpscaler *up, const YonosUpscalerParams *p, GError **error)
 {
-    YonosUpscaler *up;
     YonosModelFile model;
     const YonosCompactTier *tier;
     gboolean done;
 
-    if (!check_params(p, error) || !yonos_model_file_open(&model, p->model, p->scale, error))
-        return NULL;
-    up = g_new0(YonosUpscaler, 1);
-    up->in = p->in;
-    up->out = p->out;
-    up->seed = p->seed;
-    up->field_stale = TRUE;
+    if (!yonos_model_file_open(&model, p->model, p->scale, error))
+        return FALSE;
     up->fidelity = up->default_fidelity = model.fidelity;
     tier = yonos_compact_tier(model.tier);
     if (!tier)
@@ -251,21 +254,73 @@ YonosUpscaler *yonos_upscaler_new(const YonosUpscalerParams *p, GError **error)
                     p->model, model.tier);
     done = tier && build(up, tier, &model, error) && pictures_make(up, error) && start(up, p, &model, error);
     yonos_model_file_clear(&model);
-    if (!done)
+    return done;
+}
+
+YonosUpscaler *yonos_upscaler_new(const YonosUpscalerParams *p, GError **error)
+{
+    YonosUpscaler *up;
+
+    if (!check_params(p, error))
+        return NULL;
+    up = g_new0(YonosUpscaler, 1);
+    up->in = p->in;
+    up->out = p->out;
+    up->seed = p->seed;
+    up->field_stale = TRUE;
+    up->split = 1;
+    up->device = "CPU";
+    if (p->model ? !open_model(up, p, error) : !pictures_make(up, error))
         g_clear_pointer(&up, yonos_upscaler_free);
     return up;
 }
 
-gboolean yonos_upscaler_run(YonosUpscaler *up, const YonosFrame *in, const YonosFrame *out, GError **error)
+gboolean yonos_upscaler_has_network(const YonosUpscaler *up)
+{
+    return up->executor != NULL;
+}
+
+void yonos_upscaler_set_split(YonosUpscaler *up, float split)
+{
+    up->split = CLAMP(split, 0, 1);
+}
+
+static gboolean run_network(YonosUpscaler *up, GError **error)
 {
     gsize n_in = (gsize)up->in.width * up->in.height * 3, n_out = (gsize)up->out.width * up->out.height * 3;
 
+    return write_fidelity(up, error) && write_noise(up, error) &&
+           yonos_executor_write(up->executor, up->x, 0, up->small, n_in, error) &&
+           yonos_executor_run(up->executor, error) &&
+           yonos_executor_read(up->executor, up->y, 0, up->large, n_out, error);
+}
+
+static gboolean run_plain(YonosUpscaler *up, int first, GError **error)
+{
+    if (!up->plain)
+        up->plain = yonos_plain_new(up->in.width, up->in.height, up->out.width, up->out.height, error);
+    return up->plain && yonos_plain_run(up->plain, up->small, up->large, first, error);
+}
+
+/* White, of two columns where there is room, so that halved chroma does not blur it. */
+static void draw_line(YonosUpscaler *up, int at)
+{
+    int left = at & ~1, right = MIN(left + 2, up->out.width);
+
+    for (int y = 0; y < up->out.height; y++)
+        for (gsize k = (gsize)left * 3; k < (gsize)right * 3; k++)
+            up->large[(gsize)y * up->out.width * 3 + k] = 1;
+}
+
+gboolean yonos_upscaler_run(YonosUpscaler *up, const YonosFrame *in, const YonosFrame *out, GError **error)
+{
+    int ours = up->executor ? (int)lrintf(up->split * (float)up->out.width) : 0;
+
     yonos_frame_to_rgb(&up->in, in, up->small, up->in.width);
-    if (!write_fidelity(up, error) || !write_noise(up, error) ||
-        !yonos_executor_write(up->executor, up->x, 0, up->small, n_in, error) ||
-        !yonos_executor_run(up->executor, error) ||
-        !yonos_executor_read(up->executor, up->y, 0, up->large, n_out, error))
+    if ((ours > 0 && !run_network(up, error)) || (ours < up->out.width && !run_plain(up, ours, error)))
         return FALSE;
+    if (ours > 0 && ours < up->out.width)
+        draw_line(up, ours);
     yonos_frame_from_rgb(&up->out, out, up->large, up->out.width);
     return TRUE;
 }

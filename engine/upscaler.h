@@ -7,7 +7,7 @@
 typedef struct YonosUpscaler YonosUpscaler;
 
 typedef struct {
-    const char *model;    /* path of a .safetensors model, not NULL */
+    const char *model;    /* path of a .safetensors model; NULL: plain bicubic, of any two sizes */
     const char *device;   /* "auto", "cpu", an index in the list of Vulkan devices, or part of one's name; not NULL */
     int scale;            /* 2, 4 or 8; the model must be of this scale */
     guint64 seed;         /* of the noise field */
@@ -42,6 +42,12 @@ void yonos_upscaler_set_noise(YonosUpscaler *up, YonosNoise noise, guint64 seed)
  * decoder. */
 void yonos_upscaler_set_fidelity(YonosUpscaler *up, float fidelity);
 gboolean yonos_upscaler_has_perceptual(const YonosUpscaler *up);
+
+/* The share of the width, from the left, that the network makes in the frames from now on, 0 to 1; the rest is plain
+ * bicubic, behind a thin white line. At 1, as at first, bicubic costs nothing, and at 0 the network does not run. */
+void yonos_upscaler_set_split(YonosUpscaler *up, float split);
+/* FALSE: it was made without a model. */
+gboolean yonos_upscaler_has_network(const YonosUpscaler *up);
 
 /* Name of the device that runs it: "CPU" or the Vulkan device's name. Lives as long as `up`. */
 const char *yonos_upscaler_device(const YonosUpscaler *up);

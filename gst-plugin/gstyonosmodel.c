@@ -143,15 +143,16 @@ YonosUpscaler *
 gst_yonos_open_upscaler (GstYonosUpscale * self, const GstYonosSettings * s,
     YonosUpscalerParams * params)
 {
-  gchar *path = choose_model (s, params->scale), *larger = NULL;
+  gchar *path = s->enabled ? choose_model (s, params->scale) : NULL;
+  gchar *larger = NULL;
   GError *err = NULL;
   YonosUpscaler *up = NULL;
 
-  if (check_model (self, path)) {
+  if (!path || check_model (self, path)) {
     params->model = path;
     up = yonos_upscaler_new (params, &err);
     /* Which device it is shows now only. */
-    if (up && !s->model && s->tier == GST_YONOS_TIER_AUTO && !gst_yonos_on_cpu (up))
+    if (up && path && !s->model && s->tier == GST_YONOS_TIER_AUTO && !gst_yonos_on_cpu (up))
       larger = find_model (GST_YONOS_TIER_QUALITY, GST_YONOS_TIER_FAST,
           params->scale);
     if (larger && !g_str_equal (larger, path)) {
@@ -159,9 +160,9 @@ gst_yonos_open_upscaler (GstYonosUpscale * self, const GstYonosSettings * s,
       params->model = larger;
       up = yonos_upscaler_new (params, &err);
     }
-    if (up)
+    if (up && path)
       report_device (self, params->model, up);
-    else
+    else if (!up)
       gst_yonos_post_error (self, err);
   }
   g_clear_error (&err);

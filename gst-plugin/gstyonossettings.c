@@ -8,6 +8,8 @@
 #define DEFAULT_SEED 0
 #define DEFAULT_NOISE YONOS_NOISE_FIXED
 #define DEFAULT_FIDELITY -1.0f
+#define DEFAULT_ENABLED TRUE
+#define DEFAULT_SPLIT 1.0
 
 enum
 {
@@ -19,6 +21,8 @@ enum
   PROP_SEED,
   PROP_NOISE,
   PROP_FIDELITY,
+  PROP_ENABLED,
+  PROP_SPLIT,
 };
 
 static GType
@@ -87,6 +91,12 @@ set_property (GObject * object, guint id, const GValue * value,
     case PROP_FIDELITY:
       s->fidelity = g_value_get_float (value);
       break;
+    case PROP_ENABLED:
+      s->enabled = g_value_get_boolean (value);
+      break;
+    case PROP_SPLIT:
+      s->split = g_value_get_double (value);
+      break;
     default:
       G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
       break;
@@ -122,6 +132,12 @@ get_property (GObject * object, guint id, GValue * value, GParamSpec * pspec)
     case PROP_FIDELITY:
       g_value_set_float (value, s->fidelity);
       break;
+    case PROP_ENABLED:
+      g_value_set_boolean (value, s->enabled);
+      break;
+    case PROP_SPLIT:
+      g_value_set_double (value, s->split);
+      break;
     default:
       G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
       break;
@@ -138,6 +154,8 @@ gst_yonos_settings_init (GstYonosSettings * s)
   s->seed = DEFAULT_SEED;
   s->noise = DEFAULT_NOISE;
   s->fidelity = DEFAULT_FIDELITY;
+  s->enabled = DEFAULT_ENABLED;
+  s->split = DEFAULT_SPLIT;
 }
 
 void
@@ -185,6 +203,15 @@ gst_yonos_settings_install (GObjectClass * klass)
           "From 0, more invented detail, to 1, closest to the truth; below 0 = "
           "the model's default; no effect on models with one decoder", -1, 1,
           DEFAULT_FIDELITY, playing | GST_PARAM_CONTROLLABLE));
+  g_object_class_install_property (klass, PROP_ENABLED,
+      g_param_spec_boolean ("enabled", "Enabled",
+          "Whether the network runs; FALSE = plain bicubic of the same size",
+          DEFAULT_ENABLED, playing | GST_PARAM_CONTROLLABLE));
+  g_object_class_install_property (klass, PROP_SPLIT,
+      g_param_spec_double ("split", "Split",
+          "The share of the width, from the left, that the network makes; the "
+          "rest is plain bicubic, behind a thin line; 1 = all", 0, 1,
+          DEFAULT_SPLIT, playing | GST_PARAM_CONTROLLABLE));
   gst_type_mark_as_plugin_api (scale_get_type (), 0);
   gst_type_mark_as_plugin_api (noise_get_type (), 0);
   gst_type_mark_as_plugin_api (gst_yonos_tier_get_type (), 0);

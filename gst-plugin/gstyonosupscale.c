@@ -27,6 +27,9 @@
  * #GstYonosUpscale:fidelity goes from the second (0) to the first (1). Without
  * it, the model's default is used. These three may change while playing, from
  * the next frame on, and fidelity may be controlled by a #GstControlSource.
+ * So may #GstYonosUpscale:enabled, which goes over to plain bicubic (no model
+ * is read while that is all that was ever wanted), and #GstYonosUpscale:split,
+ * which shows both side by side.
  *
  * ## Example launch lines
  * |[
@@ -38,6 +41,9 @@
  * |[
  * gst-launch-1.0 filesrc location=small.webm ! decodebin ! yonosupscale fidelity=0.5 noise=fresh ! videoconvert ! autovideosink
  * ]| Half of the invented detail, and grain that moves.
+ * |[
+ * gst-launch-1.0 filesrc location=small.webm ! decodebin ! yonosupscale split=0.5 ! videoconvert ! autovideosink
+ * ]| The network at the left, plain bicubic at the right.
  */
 
 #ifdef HAVE_CONFIG_H
@@ -106,14 +112,39 @@ forget (GstYonosUpscale * self)
   self->time_spent = 0;
 }
 
+/* Opens what the settings ask for, in the place of what there is. */
+static gboolean
+load (GstYonosUpscale * self)
+{
+  YonosUpscalerParams params = {.scale = self->scale };
+  GstYonosSettings s;
+
+  GST_OBJECT_LOCK (self);
+  s = self->settings;
+  s.model = g_strdup (s.model);
+  s.device = g_strdup (s.device);
+  GST_OBJECT_UNLOCK (self);
+  params.device = s.device;
+  params.seed = s.seed;
+  params.in = gst_yonos_frame_format (&self->in_info);
+  params.out = gst_yonos_frame_format (&self->out_info);
+  g_clear_pointer (&self->upscaler, yonos_upscaler_free);
+  self->upscaler = gst_yonos_open_upscaler (self, &s, &params);
+  self->refused = self->upscaler == NULL;
+  self->measuring = s.enabled && self->upscaler
+      && gst_yonos_on_cpu (self->upscaler)
+      && g_ascii_strcasecmp (s.device, "auto") == 0;
+  g_free (s.model);
+  g_free (s.device);
+  return self->upscaler != NULL;
+}
+
 static gboolean
 gst_yonos_upscale_set_caps (GstBaseTransform * trans, GstCaps * incaps,
     GstCaps * outcaps)
 {
   GstYonosUpscale *self = GST_YONOS_UPSCALE (trans);
   GstVideoInfo in, out;
-  GstYonosSettings s;
-  YonosUpscalerParams params = { 0, };
 
   if (!gst_video_info_from_caps (&in, incaps)
       || !gst_video_info_from_caps (&out, outcaps)) {
@@ -130,26 +161,8 @@ gst_yonos_upscale_set_caps (GstBaseTransform * trans, GstCaps * incaps,
   self->in_info = in;
   self->out_info = out;
   self->refused = TRUE;
-  params.scale = gst_yonos_check_request (self, &in, &out);
-  if (params.scale == 0)
-    return FALSE;
-
-  GST_OBJECT_LOCK (self);
-  s = self->settings;
-  s.model = g_strdup (s.model);
-  s.device = g_strdup (s.device);
-  GST_OBJECT_UNLOCK (self);
-  params.device = s.device;
-  params.seed = s.seed;
-  params.in = gst_yonos_frame_format (&in);
-  params.out = gst_yonos_frame_format (&out);
-  self->upscaler = gst_yonos_open_upscaler (self, &s, &params);
-  self->refused = self->upscaler == NULL;
-  self->measuring = self->upscaler && gst_yonos_on_cpu (self->upscaler)
-      && g_ascii_strcasecmp (s.device, "auto") == 0;
-  g_free (s.model);
-  g_free (s.device);
-  return self->upscaler != NULL;
+  self->scale = gst_yonos_check_request (self, &in, &out);
+  return self->scale != 0 && load (self);
 }
 
 /* --- buffers --- */
@@ -291,7 +304,7 @@ gst_yonos_upscale_before_transform (GstBaseTransform * trans, GstBuffer * buf)
 }
 
 /* What may change while playing, for the next frame. */
-static void
+static gboolean
 apply_settings (GstYonosUpscale * self)
 {
   GstYonosSettings s;
@@ -299,8 +312,13 @@ apply_settings (GstYonosUpscale * self)
   GST_OBJECT_LOCK (self);
   s = self->settings;
   GST_OBJECT_UNLOCK (self);
+  if (s.enabled && !yonos_upscaler_has_network (self->upscaler)
+      && !load (self))
+    return FALSE;
   yonos_upscaler_set_noise (self->upscaler, s.noise, s.seed);
   yonos_upscaler_set_fidelity (self->upscaler, s.fidelity);
+  yonos_upscaler_set_split (self->upscaler, s.enabled ? s.split : 0);
+  return TRUE;
 }
 
 static GstFlowReturn
@@ -316,6 +334,8 @@ gst_yonos_upscale_transform (GstBaseTransform * trans, GstBuffer * inbuf,
 
   if (!self->upscaler)
     return self->refused ? GST_FLOW_ERROR : GST_FLOW_NOT_NEGOTIATED;
+  if (!apply_settings (self))
+    return GST_FLOW_ERROR;
   if (!gst_video_frame_map (&in, &self->in_info, inbuf,
           GST_MAP_READ | GST_VIDEO_FRAME_MAP_FLAG_NO_REF)) {
     GST_ELEMENT_ERROR (self, RESOURCE, READ,
@@ -334,7 +354,6 @@ gst_yonos_upscale_transform (GstBaseTransform * trans, GstBuffer * inbuf,
   from = frame_planes (&in);
   to = frame_planes (&out);
   start = g_get_monotonic_time ();
-  apply_settings (self);
   done = yonos_upscaler_run (self->upscaler, &from, &to, &err);
   gst_video_frame_unmap (&out);
   gst_video_frame_unmap (&in);

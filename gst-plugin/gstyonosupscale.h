@@ -31,6 +31,8 @@ typedef struct
   guint64 seed;
   YonosNoise noise;
   gfloat fidelity;
+  gboolean enabled;
+  gdouble split;
 } GstYonosSettings;
 
 struct _GstYonosUpscale
@@ -42,6 +44,7 @@ struct _GstYonosUpscale
 
   /* streaming state */
   GstVideoInfo in_info, out_info;
+  gint scale;
   YonosUpscaler *upscaler;
   gboolean refused;             /* these infos, with an error message */
   gboolean warned;              /* that the GPU is not used */

@@ -7,7 +7,7 @@ import sys
 import tempfile
 
 # lower may not include higher; two rooms of one rank may not include each other
-RANKS = [['base'], ['frame', 'weights'], ['graph'], ['ops'], ['executor'], ['cpu', 'vulkan'], ['models', 'device'], ['upscaler'],
+RANKS = [['base'], ['frame', 'weights'], ['graph'], ['ops'], ['executor'], ['cpu', 'vulkan'], ['models', 'device', 'plain'], ['upscaler'],
          ['gst-plugin', 'trainer']]
 RANK = {room: rank for rank, rooms in enumerate(RANKS) for room in rooms}
 # differentiation appends nodes by the ops' builders

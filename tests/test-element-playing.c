@@ -186,6 +186,112 @@ static void test_fidelity_controlled(void)
     model_remove(model);
 }
 
+/* The plain bicubic of the picture, by a model that adds nothing to it. */
+static GstBuffer *bicubic(void)
+{
+    char *model = model_make("plain.safetensors", &(SmallModel){.scale = 2, .seed = SEED, .plain = TRUE});
+    GstElement *el = element_new(model, "cpu");
+    GstHarness *h = element_start(el, NULL, CAPS, NULL);
+    GstBuffer *large = enlarge(h);
+
+    element_stop(h, el);
+    gst_object_unref(el);
+    model_remove(model);
+    return large;
+}
+
+static void test_enabled(void)
+{
+    char *model = model_make("m.safetensors", &(SmallModel){.scale = 2, .seed = SEED});
+    GstElement *el = element_new(model, "cpu");
+    GstBuffer *plain = bicubic(), *ours;
+    GstHarness *h = element_start(el, NULL, CAPS, NULL);
+
+    ours = enlarge(h);
+    g_assert_false(same(ours, plain));
+    for (int turn = 0; turn < 2; turn++) {
+        g_object_set(el, "enabled", FALSE, NULL);
+        check_next(h, plain, TRUE);
+        g_object_set(el, "enabled", TRUE, NULL);
+        check_next(h, ours, TRUE);
+    }
+    element_stop(h, el);
+    gst_object_unref(el);
+    gst_buffer_unref(plain);
+    gst_buffer_unref(ours);
+    model_remove(model);
+}
+
+/* Without the network no model is asked for. */
+static void test_disabled_at_start(void)
+{
+    char *model = model_make("m.safetensors", &(SmallModel){.scale = 2, .seed = SEED});
+    GstElement *el = element_new("/nowhere/at/all.safetensors", "cpu");
+    GstBuffer *plain = bicubic();
+    GstBus *bus = gst_bus_new();
+    GstHarness *h;
+
+    g_object_set(el, "enabled", FALSE, NULL);
+    h = element_start(el, bus, CAPS, NULL);
+    check_next(h, plain, TRUE);
+    g_object_set(el, "model", model, "enabled", TRUE, NULL);
+    check_next(h, plain, FALSE);
+    element_check_silent(bus);
+    element_stop(h, el);
+    gst_object_unref(el);
+    gst_object_unref(bus);
+    gst_buffer_unref(plain);
+    model_remove(model);
+}
+
+/* Fails unless `mixed` is `ours` left of the two columns of the line, which are white, and `plain` right of them. */
+static void check_split(GstBuffer *mixed, GstBuffer *ours, GstBuffer *plain, int line)
+{
+    const int width = 34, height = 18, stride = 104;
+    GstMapInfo m, o, p;
+
+    g_assert_true(gst_buffer_map(mixed, &m, GST_MAP_READ) && gst_buffer_map(ours, &o, GST_MAP_READ) &&
+                  gst_buffer_map(plain, &p, GST_MAP_READ));
+    for (int y = 0; y < height; y++)
+        for (int x = 0; x < width; x++)
+            for (int c = 0; c < 3; c++) {
+                int at = y * stride + x * 3 + c, on = line >= 0 && x >= line && x < line + 2;
+                int expected = on ? 255 : line < 0 || x >= line ? p.data[at] : o.data[at];
+                if (m.data[at] != expected)
+                    g_error("line %d: %d instead of %d at %d %d %d", line, m.data[at], expected, x, y, c);
+            }
+    gst_buffer_unmap(mixed, &m);
+    gst_buffer_unmap(ours, &o);
+    gst_buffer_unmap(plain, &p);
+}
+
+static void test_split(void)
+{
+    static const struct {
+        double split;
+        int line;
+    } cases[] = {{0.5, 16}, {0.25, 8}, {0.97, 32}, {0.02, 0}, {0, -1}};
+    char *model = model_make("m.safetensors", &(SmallModel){.scale = 2, .seed = SEED});
+    GstElement *el = element_new(model, "cpu");
+    GstBuffer *plain = bicubic(), *ours, *mixed;
+    GstHarness *h = element_start(el, NULL, CAPS, NULL);
+
+    ours = enlarge(h);
+    for (guint k = 0; k < G_N_ELEMENTS(cases); k++) {
+        g_object_set(el, "split", cases[k].split, NULL);
+        mixed = enlarge(h);
+        check_split(mixed, ours, plain, cases[k].line);
+        gst_buffer_unref(mixed);
+    }
+    g_object_set(el, "split", 1.0, NULL);
+    check_next(h, ours, TRUE);
+    element_stop(h, el);
+    gst_object_unref(el);
+    gst_buffer_unref(plain);
+    gst_buffer_unref(ours);
+    model_remove(model);
+}
+
 int main(int argc, char **argv)
 {
     int status;
@@ -197,6 +303,9 @@ int main(int argc, char **argv)
     g_test_add_func("/element/playing/noise", test_noise);
     g_test_add_func("/element/playing/fidelity", test_fidelity);
     g_test_add_func("/element/playing/fidelity-controlled", test_fidelity_controlled);
+    g_test_add_func("/element/playing/enabled", test_enabled);
+    g_test_add_func("/element/playing/disabled-at-start", test_disabled_at_start);
+    g_test_add_func("/element/playing/split", test_split);
     status = g_test_run();
     g_rmdir(folder);
     g_free(folder);
