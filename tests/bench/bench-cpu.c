@@ -76,7 +76,8 @@ static void bench_graph(const YonosGraph *g)
 static void bench_conversion(const char *name, YonosFrameLayout layout, int width, int height, gboolean to_rgb)
 {
     static gint64 spent[RUNS];
-    YonosFrameFormat f = {layout, width, height, 4, 0, 1, 2, -1, 0.299, 0.114, FALSE, TRUE};
+    YonosFrameFormat f = {layout,     width,       height,      4, 0, 1, 2, -1, .kr = 0.299,
+                          .kb = 0.114, .chroma_left = TRUE};
     gsize pixels = (gsize)width * height;
     guint8 *bytes = g_malloc0(pixels * 4);
     float *rgb = g_new0(float, pixels * 3);
