@@ -7,6 +7,14 @@
  * Thread-safety: one thread at a time; the graph must outlive the executor. */
 typedef struct YonosExecutor YonosExecutor;
 
+/* What runs a graph, in words; the texts live as long as the executor. */
+typedef struct {
+    const char *name;      /* "CPU", or the Vulkan device's */
+    const char *driver;    /* of a Vulkan device, with its version; "none" on the CPU */
+    const char *precision; /* in which tensors are stored: "fp32" or "fp16" */
+    const char *kernels;   /* their family: "oneDNN", "C", "Vulkan" */
+} YonosDeviceInfo;
+
 /* What an executor implements; called through the functions below, which check bounds. */
 typedef struct {
     const char *name;

@@ -15,6 +15,14 @@
 
 #define MAX_SIDE 16384
 
+static const YonosDeviceInfo cpu = {"CPU", "none", "fp32",
+#ifdef HAVE_ONEDNN
+                                    "oneDNN"
+#else
+                                    "C"
+#endif
+};
+
 struct YonosUpscaler {
     YonosFrameFormat in, out;
     YonosGraph *graph;
@@ -23,7 +31,7 @@ struct YonosUpscaler {
     float split;
     YonosBufferId x, y;
     YonosTensorId z; /* the noise; {1, h, w, channels} */
-    const char *device;
+    YonosDeviceInfo device;
     char *note;
     float *small, *large; /* {h, w, 3} */
     YonosNoise noise;
@@ -51,7 +59,12 @@ void yonos_upscaler_free(YonosUpscaler *up)
 
 const char *yonos_upscaler_device(const YonosUpscaler *up)
 {
-    return up->device;
+    return up->device.name;
+}
+
+const YonosDeviceInfo *yonos_upscaler_device_info(const YonosUpscaler *up)
+{
+    return &up->device;
 }
 
 const char *yonos_upscaler_note(const YonosUpscaler *up)
@@ -167,7 +180,7 @@ static gboolean load(YonosUpscaler *up, const YonosModelFile *model, GError **er
 }
 
 /* Takes over `executor`, NULL after a failure to make it. */
-static gboolean use(YonosUpscaler *up, YonosExecutor *executor, const char *device, const YonosModelFile *model,
+static gboolean use(YonosUpscaler *up, YonosExecutor *executor, YonosDeviceInfo device, const YonosModelFile *model,
                     GError **error)
 {
     up->executor = executor;
@@ -188,7 +201,7 @@ static gboolean use_vulkan(YonosUpscaler *up, const char *device, const YonosMod
     if (precision && *precision)
         options.half = strcmp(precision, "fp16") ? YONOS_VULKAN_SINGLE : YONOS_VULKAN_HALF;
     executor = yonos_vulkan_executor_new(up->graph, &options, error);
-    return use(up, executor, executor ? yonos_vulkan_executor_device(executor) : NULL, model, error);
+    return use(up, executor, executor ? yonos_vulkan_executor_info(executor) : (YonosDeviceInfo){0}, model, error);
 }
 #else
 static gboolean use_vulkan(G_GNUC_UNUSED YonosUpscaler *up, const char *device,
@@ -200,6 +213,15 @@ static gboolean use_vulkan(G_GNUC_UNUSED YonosUpscaler *up, const char *device,
 }
 #endif
 
+gboolean yonos_upscaler_has_gpu(G_GNUC_UNUSED const char *device)
+{
+#ifdef HAVE_VULKAN
+    if (g_ascii_strcasecmp(device, "cpu"))
+        return yonos_vulkan_has_device(g_ascii_strcasecmp(device, "auto") ? device : NULL);
+#endif
+    return FALSE;
+}
+
 static gboolean blames_device(const GError *error)
 {
     return g_error_matches(error, YONOS_ERROR, YONOS_ERROR_DEVICE) ||
@@ -209,10 +231,10 @@ static gboolean blames_device(const GError *error)
 
 static gboolean start(YonosUpscaler *up, const YonosUpscalerParams *p, const YonosModelFile *model, GError **error)
 {
-    gboolean cpu = !g_ascii_strcasecmp(p->device, "cpu"), automatic = !g_ascii_strcasecmp(p->device, "auto");
+    gboolean on_cpu = !g_ascii_strcasecmp(p->device, "cpu"), automatic = !g_ascii_strcasecmp(p->device, "auto");
     GError *failure = NULL;
 
-    if (!cpu) {
+    if (!on_cpu) {
         if (use_vulkan(up, automatic ? NULL : p->device, model, &failure))
             return TRUE;
         if (automatic && blames_device(failure)) {
@@ -223,7 +245,7 @@ static gboolean start(YonosUpscaler *up, const YonosUpscalerParams *p, const Yon
         }
         g_error_free(failure);
     }
-    return use(up, yonos_cpu_executor_new(up->graph, FALSE, error), "CPU", model, error);
+    return use(up, yonos_cpu_executor_new(up->graph, FALSE, error), cpu, model, error);
 }
 
 static gboolean pictures_make(YonosUpscaler *up, GError **error)
@@ -269,7 +291,7 @@ YonosUpscaler *yonos_upscaler_new(const YonosUpscalerParams *p, GError **error)
     up->seed = p->seed;
     up->field_stale = TRUE;
     up->split = 1;
-    up->device = "CPU";
+    up->device = cpu;
     if (p->model ? !open_model(up, p, error) : !pictures_make(up, error))
         g_clear_pointer(&up, yonos_upscaler_free);
     return up;
@@ -300,6 +322,23 @@ static gboolean run_plain(YonosUpscaler *up, int first, GError **error)
     if (!up->plain)
         up->plain = yonos_plain_new(up->in.width, up->in.height, up->out.width, up->out.height, error);
     return up->plain && yonos_plain_run(up->plain, up->small, up->large, first, error);
+}
+
+gboolean yonos_upscaler_warm_up(YonosUpscaler *up, GError **error)
+{
+    gsize n = (gsize)up->out.width * up->out.height * 3;
+
+    memset(up->small, 0, (gsize)up->in.width * up->in.height * 3 * sizeof *up->small);
+    if (up->executor ? !run_network(up, error) : !run_plain(up, 0, error))
+        return FALSE;
+    for (gsize k = 0; k < n; k++)
+        if (!isfinite(up->large[k])) {
+            g_set_error(error, YONOS_ERROR, YONOS_ERROR_MODEL,
+                        "The model makes no picture on %s, but infinite values; take another model or device.",
+                        up->device.name);
+            return FALSE;
+        }
+    return TRUE;
 }
 
 /* White, of two columns where there is room, so that halved chroma does not blur it. */

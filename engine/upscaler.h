@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
+#include "executor.h"
 #include "frame.h"
 
 /* The engine's front door: a model, a device, a frame format in and out; then frames. */
@@ -30,6 +31,13 @@ typedef enum {
 YonosUpscaler *yonos_upscaler_new(const YonosUpscalerParams *params, GError **error);
 void yonos_upscaler_free(YonosUpscaler *up); /* NULL is fine */
 
+/* Whether `device`, as in YonosUpscalerParams, is there and is no "cpu": for "auto", a real GPU. Safe from any thread. */
+gboolean yonos_upscaler_has_gpu(const char *device);
+
+/* Runs once on a black picture, so that the first frame finds all memory and code in place, and checks the result: FALSE
+ * with YONOS_ERROR_MODEL where the network makes no numbers of it. */
+gboolean yonos_upscaler_warm_up(YonosUpscaler *up, GError **error);
+
 /* One frame. Planes and strides as the caller has them. On failure `out` is undefined and the upscaler may be
  * freed or tried again. */
 gboolean yonos_upscaler_run(YonosUpscaler *up, const YonosFrame *in, const YonosFrame *out, GError **error);
@@ -49,8 +57,10 @@ void yonos_upscaler_set_split(YonosUpscaler *up, float split);
 /* FALSE: it was made without a model. */
 gboolean yonos_upscaler_has_network(const YonosUpscaler *up);
 
-/* Name of the device that runs it: "CPU" or the Vulkan device's name. Lives as long as `up`. */
+/* Name of the device that runs it: "CPU" or the Vulkan device's name; and what else there is to say of it. Live as long
+ * as `up`. */
 const char *yonos_upscaler_device(const YonosUpscaler *up);
+const YonosDeviceInfo *yonos_upscaler_device_info(const YonosUpscaler *up);
 
 /* Why "auto" did not take the GPU that is there, as a sentence for the user; NULL otherwise. Lives as long as `up`. */
 const char *yonos_upscaler_note(const YonosUpscaler *up);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "gstyonosmodel.h"
+#include "gstyonosnetworks.h"
 
 #include "base/error.h"
 
@@ -24,38 +25,46 @@ gst_yonos_tier_get_type (void)
   return type;
 }
 
-void
-gst_yonos_post_error (GstYonosUpscale * self, const GError * err)
+/* Where an error of the engine belongs in GStreamer's order. */
+static GQuark
+classify (const GError * err, gint * code)
 {
-  int code = err->domain == YONOS_ERROR ? err->code : -1;
-
-  switch (code) {
+  *code = err->code;
+  if (err->domain != YONOS_ERROR)
+    return err->domain;
+  switch (err->code) {
     case YONOS_ERROR_FILE:
-      GST_ELEMENT_ERROR (self, RESOURCE, OPEN_READ, ("%s", err->message),
-          (NULL));
-      break;
+      *code = GST_RESOURCE_ERROR_OPEN_READ;
+      return GST_RESOURCE_ERROR;
     case YONOS_ERROR_FORMAT:
-      GST_ELEMENT_ERROR (self, RESOURCE, READ, ("%s", err->message), (NULL));
-      break;
-    case YONOS_ERROR_MODEL:
-    case YONOS_ERROR_UNSUPPORTED:
-      GST_ELEMENT_ERROR (self, LIBRARY, SETTINGS, ("%s", err->message), (NULL));
-      break;
+      *code = GST_RESOURCE_ERROR_READ;
+      return GST_RESOURCE_ERROR;
     case YONOS_ERROR_DEVICE:
-      GST_ELEMENT_ERROR (self, RESOURCE, FAILED, ("%s", err->message), (NULL));
-      break;
+      *code = GST_RESOURCE_ERROR_FAILED;
+      return GST_RESOURCE_ERROR;
     case YONOS_ERROR_NO_DEVICE:
-      GST_ELEMENT_ERROR (self, RESOURCE, NOT_FOUND, ("%s", err->message),
-          (NULL));
-      break;
+      *code = GST_RESOURCE_ERROR_NOT_FOUND;
+      return GST_RESOURCE_ERROR;
     case YONOS_ERROR_MEMORY:
-      GST_ELEMENT_ERROR (self, RESOURCE, NO_SPACE_LEFT, ("%s", err->message),
-          (NULL));
-      break;
+      *code = GST_RESOURCE_ERROR_NO_SPACE_LEFT;
+      return GST_RESOURCE_ERROR;
     default:
-      GST_ELEMENT_ERROR (self, STREAM, FAILED, ("%s", err->message), (NULL));
-      break;
+      *code = GST_LIBRARY_ERROR_SETTINGS;
+      return GST_LIBRARY_ERROR;
   }
+}
+
+void
+gst_yonos_post (GstYonosUpscale * self, GstMessageType type,
+    const GError * err, const gchar * also)
+{
+  gchar *text = also ? g_strconcat (err->message, " ", also, NULL)
+      : g_strdup (err->message);
+  gint code;
+  GQuark domain = classify (err, &code);
+
+  gst_element_message_full (GST_ELEMENT (self), type, domain, code, text, NULL,
+      __FILE__, GST_FUNCTION, __LINE__);
 }
 
 static gchar *
@@ -71,102 +80,59 @@ shipped_model (GstYonosTier tier, gint scale)
   return path;
 }
 
-/* The first existing file from one tier to another; NULL if there is none. */
-static gchar *
-find_model (GstYonosTier from, GstYonosTier to, gint scale)
+static void
+append (GArray * networks, gchar * path, const gchar * tier)
 {
-  gint step = from < to ? 1 : -1;
+  GstYonosNetwork network = {.path = path,.tier = tier };
 
-  for (gint tier = from; tier != (gint) to + step; tier += step) {
+  g_array_append_val (networks, network);
+}
+
+void
+gst_yonos_model_list (const GstYonosSettings * s, gint scale,
+    GArray * networks)
+{
+  gboolean automatic = s->tier == GST_YONOS_TIER_AUTO;
+
+  if (s->model) {
+    append (networks, g_strdup (s->model), "model");
+    return;
+  }
+  for (gint tier = GST_YONOS_TIER_QUALITY; tier >= GST_YONOS_TIER_FAST; tier--) {
     gchar *path = shipped_model (tier, scale);
-    if (g_file_test (path, G_FILE_TEST_IS_REGULAR))
-      return path;
-    g_free (path);
+    gboolean there = g_file_test (path, G_FILE_TEST_IS_REGULAR);
+
+    /* What is asked for by name is named where it is missing. */
+    if (tier == (gint) s->tier || (there && (automatic || tier < (gint) s->tier)))
+      append (networks, path, tiers[tier].value_nick);
+    else
+      g_free (path);
   }
-  return NULL;
+  if (networks->len == 0)
+    append (networks, shipped_model (GST_YONOS_TIER_FAST, scale), "fast");
+  else if (automatic && !yonos_upscaler_has_gpu (s->device))
+    g_array_remove_range (networks, 0, networks->len - 1);
 }
 
-static gchar *
-choose_model (const GstYonosSettings * s, gint scale)
+gboolean
+gst_yonos_model_check (const gchar * path, GError ** error)
 {
-  gchar *path = NULL;
-
-  if (s->model)
-    return g_strdup (s->model);
-  if (s->tier != GST_YONOS_TIER_AUTO)
-    return shipped_model (s->tier, scale);
-  path = find_model (GST_YONOS_TIER_FAST, GST_YONOS_TIER_QUALITY, scale);
-  return path ? path : shipped_model (GST_YONOS_TIER_FAST, scale);
-}
-
-static gboolean
-check_model (GstYonosUpscale * self, const gchar * path)
-{
-  if (!g_file_test (path, G_FILE_TEST_EXISTS)) {
-    GST_ELEMENT_ERROR (self, RESOURCE, NOT_FOUND,
-        ("There is no model file %s: set the model property of yonosupscale to "
-            "a .safetensors model of this scale, or YONOS_MODEL_PATH to the "
-            "folder that holds the models.", path), (NULL));
-    return FALSE;
-  }
-  if (g_file_test (path, G_FILE_TEST_IS_DIR)) {
-    GST_ELEMENT_ERROR (self, RESOURCE, OPEN_READ,
-        ("%s is a folder and no model: set the model property of yonosupscale "
-            "to a .safetensors file.", path), (NULL));
-    return FALSE;
-  }
-  return TRUE;
+  if (!g_file_test (path, G_FILE_TEST_EXISTS))
+    g_set_error (error, GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_NOT_FOUND,
+        "There is no model file %s: set the model property of yonosupscale to "
+        "a .safetensors model of this scale, or YONOS_MODEL_PATH to the "
+        "folder that holds the models.", path);
+  else if (g_file_test (path, G_FILE_TEST_IS_DIR))
+    g_set_error (error, GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_OPEN_READ,
+        "%s is a folder and no model: set the model property of yonosupscale "
+        "to a .safetensors file.", path);
+  else
+    return TRUE;
+  return FALSE;
 }
 
 gboolean
 gst_yonos_on_cpu (const YonosUpscaler * up)
 {
   return g_strcmp0 (yonos_upscaler_device (up), "CPU") == 0;
-}
-
-static void
-report_device (GstYonosUpscale * self, const gchar * model,
-    const YonosUpscaler * up)
-{
-  const gchar *note = yonos_upscaler_note (up);
-
-  GST_INFO_OBJECT (self, "%s runs on %s", model, yonos_upscaler_device (up));
-  if (!yonos_upscaler_has_perceptual (up))
-    GST_INFO_OBJECT (self, "%s has one decoder: fidelity has no effect", model);
-  if (!note || self->warned)
-    return;
-  self->warned = TRUE;
-  GST_ELEMENT_WARNING (self, RESOURCE, FAILED, ("%s", note), (NULL));
-}
-
-YonosUpscaler *
-gst_yonos_open_upscaler (GstYonosUpscale * self, const GstYonosSettings * s,
-    YonosUpscalerParams * params)
-{
-  gchar *path = s->enabled ? choose_model (s, params->scale) : NULL;
-  gchar *larger = NULL;
-  GError *err = NULL;
-  YonosUpscaler *up = NULL;
-
-  if (!path || check_model (self, path)) {
-    params->model = path;
-    up = yonos_upscaler_new (params, &err);
-    /* Which device it is shows now only. */
-    if (up && path && !s->model && s->tier == GST_YONOS_TIER_AUTO && !gst_yonos_on_cpu (up))
-      larger = find_model (GST_YONOS_TIER_QUALITY, GST_YONOS_TIER_FAST,
-          params->scale);
-    if (larger && !g_str_equal (larger, path)) {
-      yonos_upscaler_free (up);
-      params->model = larger;
-      up = yonos_upscaler_new (params, &err);
-    }
-    if (up && path)
-      report_device (self, params->model, up);
-    else if (!up)
-      gst_yonos_post_error (self, err);
-  }
-  g_clear_error (&err);
-  g_free (larger);
-  g_free (path);
-  return up;
 }

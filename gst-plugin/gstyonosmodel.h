@@ -8,13 +8,18 @@ G_BEGIN_DECLS
 
 GType gst_yonos_tier_get_type (void);
 
-/* Posts the engine's sentence as the element's error message. */
-void gst_yonos_post_error (GstYonosUpscale * self, const GError * err);
+/* Posts the engine's sentence as the element's error or warning; `also`, unless
+ * NULL, is a sentence that follows it. */
+void gst_yonos_post (GstYonosUpscale * self, GstMessageType type,
+    const GError * err, const gchar * also);
 
-/* Chooses a model and loads it (params->model is set here, for this call
- * only), warns where the CPU stands in for a GPU; NULL after an error message. */
-YonosUpscaler *gst_yonos_open_upscaler (GstYonosUpscale * self,
-    const GstYonosSettings * s, YonosUpscalerParams * params);
+/* Appends the GstYonosNetworks that the settings ask for, at least one: the
+ * first, and the cheaper shipped tiers that exist. */
+void gst_yonos_model_list (const GstYonosSettings * s, gint scale,
+    GArray * networks);
+
+/* Whether the path can be a model's. */
+gboolean gst_yonos_model_check (const gchar * path, GError ** error);
 
 gboolean gst_yonos_on_cpu (const YonosUpscaler * up);
 

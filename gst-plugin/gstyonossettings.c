@@ -10,6 +10,7 @@
 #define DEFAULT_FIDELITY -1.0f
 #define DEFAULT_ENABLED TRUE
 #define DEFAULT_SPLIT 1.0
+#define DEFAULT_QOS_MODE GST_YONOS_QOS_DROP
 
 enum
 {
@@ -23,6 +24,8 @@ enum
   PROP_FIDELITY,
   PROP_ENABLED,
   PROP_SPLIT,
+  PROP_QOS_MODE,
+  PROP_STATS,
 };
 
 static GType
@@ -55,6 +58,25 @@ noise_get_type (void)
 
   if (g_once_init_enter (&type))
     g_once_init_leave (&type, g_enum_register_static ("GstYonosNoise", values));
+  return type;
+}
+
+static GType
+qos_mode_get_type (void)
+{
+  static gsize type = 0;
+  static const GEnumValue values[] = {
+    {GST_YONOS_QOS_OFF, "Make every frame, however late", "off"},
+    {GST_YONOS_QOS_DROP, "Drop frames that would come too late", "drop"},
+    {GST_YONOS_QOS_LADDER,
+          "Go down tier by tier to plain bicubic while frames come too late, "
+          "and up again; drop only there", "ladder"},
+    {0, NULL, NULL},
+  };
+
+  if (g_once_init_enter (&type))
+    g_once_init_leave (&type, g_enum_register_static ("GstYonosQosMode",
+            values));
   return type;
 }
 
@@ -97,11 +119,16 @@ set_property (GObject * object, guint id, const GValue * value,
     case PROP_SPLIT:
       s->split = g_value_get_double (value);
       break;
+    case PROP_QOS_MODE:
+      s->qos_mode = g_value_get_enum (value);
+      break;
     default:
       G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
       break;
   }
   GST_OBJECT_UNLOCK (object);
+  if (id == PROP_SCALE)
+    gst_base_transform_reconfigure_src (GST_BASE_TRANSFORM (object));
 }
 
 static void
@@ -109,6 +136,11 @@ get_property (GObject * object, guint id, GValue * value, GParamSpec * pspec)
 {
   GstYonosSettings *s = &GST_YONOS_UPSCALE (object)->settings;
 
+  if (id == PROP_STATS) {
+    g_value_take_boxed (value, gst_yonos_stats_get (GST_ELEMENT (object),
+            &GST_YONOS_UPSCALE (object)->stats));
+    return;
+  }
   GST_OBJECT_LOCK (object);
   switch (id) {
     case PROP_SCALE:
@@ -138,6 +170,9 @@ get_property (GObject * object, guint id, GValue * value, GParamSpec * pspec)
     case PROP_SPLIT:
       g_value_set_double (value, s->split);
       break;
+    case PROP_QOS_MODE:
+      g_value_set_enum (value, s->qos_mode);
+      break;
     default:
       G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
       break;
@@ -156,6 +191,7 @@ gst_yonos_settings_init (GstYonosSettings * s)
   s->fidelity = DEFAULT_FIDELITY;
   s->enabled = DEFAULT_ENABLED;
   s->split = DEFAULT_SPLIT;
+  s->qos_mode = DEFAULT_QOS_MODE;
 }
 
 void
@@ -177,15 +213,16 @@ gst_yonos_settings_install (GObjectClass * klass)
   g_object_class_install_property (klass, PROP_SCALE,
       g_param_spec_enum ("scale", "Scale",
           "Enlargement of width and height, where no size is fixed downstream",
-          scale_get_type (), DEFAULT_SCALE, ready));
+          scale_get_type (), DEFAULT_SCALE, playing));
   g_object_class_install_property (klass, PROP_MODEL,
       g_param_spec_string ("model", "Model",
           "Path of a .safetensors model of the wanted scale (NULL = the "
-          "shipped one of the tier)", NULL, ready));
+          "shipped one of the tier); while playing, it is loaded aside and "
+          "taken between two frames", NULL, playing));
   g_object_class_install_property (klass, PROP_TIER,
       g_param_spec_enum ("tier", "Tier",
           "Which shipped model to use where the model property is not set",
-          gst_yonos_tier_get_type (), DEFAULT_TIER, ready));
+          gst_yonos_tier_get_type (), DEFAULT_TIER, playing));
   g_object_class_install_property (klass, PROP_DEVICE,
       g_param_spec_string ("device", "Device",
           "auto (the first GPU, else the CPU), cpu, a Vulkan device's index, "
@@ -212,6 +249,15 @@ gst_yonos_settings_install (GObjectClass * klass)
           "The share of the width, from the left, that the network makes; the "
           "rest is plain bicubic, behind a thin line; 1 = all", 0, 1,
           DEFAULT_SPLIT, playing | GST_PARAM_CONTROLLABLE));
+  g_object_class_install_property (klass, PROP_QOS_MODE,
+      g_param_spec_enum ("qos-mode", "QoS mode",
+          "What to do when frames come too late for a live source or a sink",
+          qos_mode_get_type (), DEFAULT_QOS_MODE, playing));
+  g_object_class_install_property (klass, PROP_STATS,
+      g_param_spec_boxed ("stats", "Statistics",
+          "What makes the frames, and how long it takes", GST_TYPE_STRUCTURE,
+          G_PARAM_READABLE | G_PARAM_STATIC_STRINGS));
+  gst_type_mark_as_plugin_api (qos_mode_get_type (), 0);
   gst_type_mark_as_plugin_api (scale_get_type (), 0);
   gst_type_mark_as_plugin_api (noise_get_type (), 0);
   gst_type_mark_as_plugin_api (gst_yonos_tier_get_type (), 0);

@@ -58,10 +58,10 @@
 
 #include "gstyonosupscale.h"
 #include "gstyonosnegotiate.h"
+#include "gstyonoslive.h"
 #include "gstyonosmodel.h"
 #include "gstyonossettings.h"
 
-#define FRAMES_TO_MEASURE 30
 #define FORMATS "{ I420, NV12, RGB, BGR, RGBA, BGRA, ARGB, ABGR, RGBx, BGRx, " \
     "xRGB, xBGR }"
 
@@ -103,40 +103,10 @@ gst_yonos_upscale_get_unit_size (GstBaseTransform * trans, GstCaps * caps,
 static void
 forget (GstYonosUpscale * self)
 {
-  g_clear_pointer (&self->upscaler, yonos_upscaler_free);
+  gst_yonos_live_close (self);
   gst_video_info_init (&self->in_info);
   gst_video_info_init (&self->out_info);
   self->refused = FALSE;
-  self->measuring = FALSE;
-  self->n_measured = 0;
-  self->time_spent = 0;
-}
-
-/* Opens what the settings ask for, in the place of what there is. */
-static gboolean
-load (GstYonosUpscale * self)
-{
-  YonosUpscalerParams params = {.scale = self->scale };
-  GstYonosSettings s;
-
-  GST_OBJECT_LOCK (self);
-  s = self->settings;
-  s.model = g_strdup (s.model);
-  s.device = g_strdup (s.device);
-  GST_OBJECT_UNLOCK (self);
-  params.device = s.device;
-  params.seed = s.seed;
-  params.in = gst_yonos_frame_format (&self->in_info);
-  params.out = gst_yonos_frame_format (&self->out_info);
-  g_clear_pointer (&self->upscaler, yonos_upscaler_free);
-  self->upscaler = gst_yonos_open_upscaler (self, &s, &params);
-  self->refused = self->upscaler == NULL;
-  self->measuring = s.enabled && self->upscaler
-      && gst_yonos_on_cpu (self->upscaler)
-      && g_ascii_strcasecmp (s.device, "auto") == 0;
-  g_free (s.model);
-  g_free (s.device);
-  return self->upscaler != NULL;
 }
 
 static gboolean
@@ -162,7 +132,8 @@ gst_yonos_upscale_set_caps (GstBaseTransform * trans, GstCaps * incaps,
   self->out_info = out;
   self->refused = TRUE;
   self->scale = gst_yonos_check_request (self, &in, &out);
-  return self->scale != 0 && load (self);
+  self->refused = self->scale == 0 || !gst_yonos_live_open (self);
+  return !self->refused;
 }
 
 /* --- buffers --- */
@@ -272,28 +243,6 @@ frame_planes (GstVideoFrame * frame)
 }
 
 static void
-measure (GstYonosUpscale * self, gint64 spent)
-{
-  gchar *text;
-
-  GST_CAT_LOG_OBJECT (CAT_PERFORMANCE, self, "frame took %" G_GINT64_FORMAT
-      " us", spent);
-  /* Measured once for a stream; the first frame warms up. */
-  if (!self->measuring || self->n_measured++ == 0)
-    return;
-  self->time_spent += spent;
-  if (self->n_measured <= FRAMES_TO_MEASURE)
-    return;
-  self->measuring = FALSE;
-  text = g_strdup_printf ("yonosupscale runs on the CPU, not on a GPU, at "
-      "%.1f frames a second.",
-      FRAMES_TO_MEASURE * 1e6 / MAX (self->time_spent, 1));
-  /* gst-launch-1.0 shows an information's debug string only. */
-  GST_ELEMENT_INFO (self, RESOURCE, SETTINGS, ("%s", text), ("%s", text));
-  g_free (text);
-}
-
-static void
 gst_yonos_upscale_before_transform (GstBaseTransform * trans, GstBuffer * buf)
 {
   GstClockTime time = gst_segment_to_stream_time (&trans->segment,
@@ -301,24 +250,6 @@ gst_yonos_upscale_before_transform (GstBaseTransform * trans, GstBuffer * buf)
 
   if (GST_CLOCK_TIME_IS_VALID (time))
     gst_object_sync_values (GST_OBJECT (trans), time);
-}
-
-/* What may change while playing, for the next frame. */
-static gboolean
-apply_settings (GstYonosUpscale * self)
-{
-  GstYonosSettings s;
-
-  GST_OBJECT_LOCK (self);
-  s = self->settings;
-  GST_OBJECT_UNLOCK (self);
-  if (s.enabled && !yonos_upscaler_has_network (self->upscaler)
-      && !load (self))
-    return FALSE;
-  yonos_upscaler_set_noise (self->upscaler, s.noise, s.seed);
-  yonos_upscaler_set_fidelity (self->upscaler, s.fidelity);
-  yonos_upscaler_set_split (self->upscaler, s.enabled ? s.split : 0);
-  return TRUE;
 }
 
 static GstFlowReturn
@@ -329,13 +260,13 @@ gst_yonos_upscale_transform (GstBaseTransform * trans, GstBuffer * inbuf,
   GstVideoFrame in, out;
   YonosFrame from, to;
   GError *err = NULL;
-  gint64 start;
+  gint64 start, spent;
   gboolean done;
 
   if (!self->upscaler)
     return self->refused ? GST_FLOW_ERROR : GST_FLOW_NOT_NEGOTIATED;
-  if (!apply_settings (self))
-    return GST_FLOW_ERROR;
+  gst_yonos_live_before (self);
+  start = g_get_monotonic_time ();
   if (!gst_video_frame_map (&in, &self->in_info, inbuf,
           GST_MAP_READ | GST_VIDEO_FRAME_MAP_FLAG_NO_REF)) {
     GST_ELEMENT_ERROR (self, RESOURCE, READ,
@@ -353,19 +284,21 @@ gst_yonos_upscale_transform (GstBaseTransform * trans, GstBuffer * inbuf,
 
   from = frame_planes (&in);
   to = frame_planes (&out);
-  start = g_get_monotonic_time ();
   done = yonos_upscaler_run (self->upscaler, &from, &to, &err);
   gst_video_frame_unmap (&out);
   gst_video_frame_unmap (&in);
   if (!done) {
-    gst_yonos_post_error (self, err);
+    gst_yonos_post (self, GST_MESSAGE_ERROR, err, NULL);
     g_clear_error (&err);
     /* Until the next start, so that one message is all there is. */
-    g_clear_pointer (&self->upscaler, yonos_upscaler_free);
+    gst_yonos_live_close (self);
     self->refused = TRUE;
     return GST_FLOW_ERROR;
   }
-  measure (self, g_get_monotonic_time () - start);
+  spent = g_get_monotonic_time () - start;
+  GST_CAT_LOG_OBJECT (CAT_PERFORMANCE, self, "frame took %" G_GINT64_FORMAT
+      " us", spent);
+  gst_yonos_live_after (self, inbuf, spent);
   return GST_FLOW_OK;
 }
 
@@ -377,6 +310,8 @@ gst_yonos_upscale_src_event (GstBaseTransform * trans, GstEvent * event)
   gint out_width = self->out_info.width, out_height = self->out_info.height;
   gdouble x, y;
 
+  if (!gst_yonos_live_src_event (self, event))
+    return gst_pad_push_event (trans->sinkpad, event);
   if (GST_EVENT_TYPE (event) == GST_EVENT_NAVIGATION && out_width > 0
       && out_height > 0) {
     event = gst_event_make_writable (event);
@@ -396,6 +331,9 @@ gst_yonos_upscale_stop (GstBaseTransform * trans)
 
   forget (self);
   self->warned = FALSE;
+  GST_OBJECT_LOCK (self);
+  gst_yonos_stats_clear (&self->stats);
+  GST_OBJECT_UNLOCK (self);
   return TRUE;
 }
 
@@ -405,6 +343,7 @@ gst_yonos_upscale_finalize (GObject * object)
   GstYonosUpscale *self = GST_YONOS_UPSCALE (object);
 
   forget (self);
+  gst_yonos_stats_clear (&self->stats);
   gst_yonos_settings_clear (&self->settings);
   G_OBJECT_CLASS (parent_class)->finalize (object);
 }

@@ -6,6 +6,8 @@
 #include <gst/gst.h>
 #include <gst/video/video.h>
 
+#include "gstyonosladder.h"
+#include "gstyonosstats.h"
 #include "upscaler.h"
 
 G_BEGIN_DECLS
@@ -22,6 +24,13 @@ typedef enum
   GST_YONOS_TIER_QUALITY,
 } GstYonosTier;
 
+typedef enum
+{
+  GST_YONOS_QOS_OFF,
+  GST_YONOS_QOS_DROP,
+  GST_YONOS_QOS_LADDER,
+} GstYonosQosMode;
+
 typedef struct
 {
   gint scale;
@@ -33,7 +42,28 @@ typedef struct
   gfloat fidelity;
   gboolean enabled;
   gdouble split;
+  GstYonosQosMode qos_mode;
 } GstYonosSettings;
+
+typedef struct _GstYonosNetworks GstYonosNetworks;
+
+/* Which network makes the frames; see gstyonoslive.h. */
+typedef struct
+{
+  GstYonosNetworks *now, *next;
+  GSList *retired;              /* GstYonosNetworks to be freed */
+  GstYonosSettings asked;       /* what `next`, or else `now`, was loaded for */
+  gconstpointer network;        /* GstYonosNetwork of the last frame */
+  const gchar *reason;          /* of the next change */
+  GstYonosLadder ladder;
+  gboolean live;                /* the source is */
+
+  /* with the object lock */
+  gint64 qos_late, qos_at;      /* what the sink said, and when */
+  GstClockTime latency;         /* of the pipeline */
+  gboolean latency_stale;
+  gboolean may_step_down;       /* so nothing need be dropped */
+} GstYonosLive;
 
 struct _GstYonosUpscale
 {
@@ -45,12 +75,11 @@ struct _GstYonosUpscale
   /* streaming state */
   GstVideoInfo in_info, out_info;
   gint scale;
-  YonosUpscaler *upscaler;
+  YonosUpscaler *upscaler;      /* of the next frame; belongs to `live` */
   gboolean refused;             /* these infos, with an error message */
   gboolean warned;              /* that the GPU is not used */
-  gboolean measuring;           /* on the CPU because nothing better was found */
-  guint n_measured;
-  gint64 time_spent;            /* microseconds */
+  GstYonosLive live;
+  GstYonosStats stats;
 };
 
 GST_DEBUG_CATEGORY_EXTERN (gst_yonos_upscale_debug);

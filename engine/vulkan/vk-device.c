@@ -153,6 +153,20 @@ static gboolean choose(YonosVkDevice *d, const char *name, GError **error)
     return found;
 }
 
+/* Drivers older than Vulkan 1.2 may not know their name. */
+static char *driver_text(const YonosVkDevice *d)
+{
+    VkPhysicalDeviceDriverProperties driver = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_DRIVER_PROPERTIES};
+    VkPhysicalDeviceProperties2 properties = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PROPERTIES_2,
+                                              .pNext = &driver};
+
+    if (d->properties.apiVersion >= VK_API_VERSION_1_2)
+        vkGetPhysicalDeviceProperties2(d->physical, &properties);
+    if (*driver.driverName)
+        return g_strdup_printf("%s %s", driver.driverName, driver.driverInfo);
+    return g_strdup_printf("version %u", d->properties.driverVersion);
+}
+
 static gboolean half_is_there(const YonosVkDevice *d)
 {
     VkPhysicalDevice16BitStorageFeatures storage = {
@@ -194,6 +208,7 @@ static gboolean device_make(YonosVkDevice *d, GError **error)
     VkFenceCreateInfo fence = {.sType = VK_STRUCTURE_TYPE_FENCE_CREATE_INFO};
 
     VK(vkCreateDevice(d->physical, &info, NULL, &d->device));
+    d->driver = driver_text(d);
     vkGetDeviceQueue(d->device, d->family, 0, &d->queue);
     vkGetPhysicalDeviceMemoryProperties(d->physical, &d->memory);
     VK(vkCreateCommandPool(d->device, &pool, NULL, &d->pool));
@@ -229,6 +244,7 @@ void yonos_vk_device_close(YonosVkDevice *d)
     }
     if (d->instance)
         vkDestroyInstance(d->instance, NULL);
+    g_free(d->driver);
     memset(d, 0, sizeof *d);
 }
 

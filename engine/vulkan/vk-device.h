@@ -13,6 +13,7 @@ typedef struct {
     VkPhysicalDevice physical;
     VkPhysicalDeviceProperties properties;
     VkPhysicalDeviceMemoryProperties memory;
+    char *driver; /* its name and version */
     gboolean half; /* F32 tensors are stored as fp16 */
     VkDevice device;
     uint32_t family;

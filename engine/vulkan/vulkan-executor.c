@@ -204,3 +204,10 @@ const char *yonos_vulkan_executor_device(const YonosExecutor *ex)
 {
     return ((const VulkanExecutor *)ex)->device.properties.deviceName;
 }
+
+YonosDeviceInfo yonos_vulkan_executor_info(const YonosExecutor *ex)
+{
+    const YonosVkDevice *d = &((const VulkanExecutor *)ex)->device;
+
+    return (YonosDeviceInfo){d->properties.deviceName, d->driver, d->half ? "fp16" : "fp32", "Vulkan"};
+}

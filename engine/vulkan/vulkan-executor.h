@@ -25,5 +25,8 @@ YonosExecutor *yonos_vulkan_executor_new(const YonosGraph *graph, const YonosVul
 /* Name of the device of an executor made above; lives as long as it. */
 const char *yonos_vulkan_executor_device(const YonosExecutor *ex);
 
+/* What there is to say of it. */
+YonosDeviceInfo yonos_vulkan_executor_info(const YonosExecutor *ex);
+
 /* Whether such a device (as in YonosVulkanOptions) is there. Safe from any thread. */
 gboolean yonos_vulkan_has_device(const char *device);

@@ -1,0 +1,329 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "gstyonoslive.h"
+#include "gstyonosmodel.h"
+#include "gstyonosnegotiate.h"
+#include "gstyonosnetworks.h"
+#include "gstyonossettings.h"
+
+#define GST_CAT_DEFAULT gst_yonos_upscale_debug
+/* A sink that is told of no frame for so long tells of none. */
+#define QOS_EXPIRES (2 * G_USEC_PER_SEC)
+
+/* --- which networks --- */
+
+static void
+remember (GstYonosLive * live, const GstYonosSettings * s)
+{
+  gboolean enabled = s->enabled || live->asked.enabled;
+
+  gst_yonos_settings_clear (&live->asked);
+  live->asked = *s;
+  live->asked.model = g_strdup (s->model);
+  live->asked.device = g_strdup (s->device);
+  /* What was loaded stays. */
+  live->asked.enabled = enabled;
+}
+
+static gboolean
+is_other (const GstYonosLive * live, const GstYonosSettings * s)
+{
+  const GstYonosSettings *asked = &live->asked;
+
+  return g_strcmp0 (s->model, asked->model) != 0
+      || (!s->model && s->tier != asked->tier)
+      || (s->enabled && !asked->enabled)
+      || (s->qos_mode == GST_YONOS_QOS_LADDER
+      && asked->qos_mode != GST_YONOS_QOS_LADDER);
+}
+
+static GstYonosNetworks *
+load (GstYonosUpscale * self, gboolean warm)
+{
+  const GstYonosSettings *s = &self->live.asked;
+  YonosUpscalerParams params = {.scale = self->scale,.device = s->device,
+    .seed = s->seed,.in = gst_yonos_frame_format (&self->in_info),
+    .out = gst_yonos_frame_format (&self->out_info)
+  };
+
+  return gst_yonos_networks_load (s, &params,
+      s->qos_mode == GST_YONOS_QOS_LADDER, warm);
+}
+
+/* Frees those whose thread is done, or waits for all. */
+static void
+reap (GstYonosLive * live, gboolean wait)
+{
+  GSList *left = NULL;
+
+  for (GSList * l = live->retired; l; l = l->next) {
+    if (wait || gst_yonos_networks_are_done (l->data))
+      gst_yonos_networks_free (l->data);
+    else
+      left = g_slist_prepend (left, l->data);
+  }
+  g_slist_free (live->retired);
+  live->retired = left;
+}
+
+static void
+retire (GstYonosLive * live, GstYonosNetworks * networks)
+{
+  if (!networks)
+    return;
+  gst_yonos_networks_cancel (networks);
+  live->retired = g_slist_prepend (live->retired, networks);
+}
+
+static void
+report (GstYonosUpscale * self)
+{
+  const GstYonosNetwork *first = gst_yonos_networks_get (self->live.now, 0);
+  const gchar *note = yonos_upscaler_note (first->upscaler);
+
+  GST_INFO_OBJECT (self, "%s (%s) runs on %s", first->tier,
+      first->path ? first->path : "no model",
+      yonos_upscaler_device (first->upscaler));
+  if (first->path && !yonos_upscaler_has_perceptual (first->upscaler))
+    GST_INFO_OBJECT (self, "%s has one decoder: fidelity has no effect",
+        first->path);
+  if (!note || self->warned)
+    return;
+  self->warned = TRUE;
+  GST_ELEMENT_WARNING (self, RESOURCE, FAILED, ("%s", note), (NULL));
+}
+
+static void
+take (GstYonosUpscale * self, GstYonosNetworks * networks)
+{
+  GstYonosLive *live = &self->live;
+
+  retire (live, live->now);
+  live->now = networks;
+  live->network = NULL;
+  gst_yonos_ladder_init (&live->ladder, gst_yonos_networks_n_steps (networks));
+  report (self);
+}
+
+gboolean
+gst_yonos_live_open (GstYonosUpscale * self)
+{
+  GstYonosLive *live = &self->live;
+  GstYonosNetworks *networks;
+  const GError *error;
+
+  GST_OBJECT_LOCK (self);
+  remember (live, &self->settings);
+  GST_OBJECT_UNLOCK (self);
+  live->reason = "start";
+  live->latency_stale = TRUE;
+  networks = load (self, FALSE);
+  gst_yonos_networks_wait (networks);
+  error = gst_yonos_networks_error (networks);
+  if (error) {
+    gst_yonos_post (self, GST_MESSAGE_ERROR, error, NULL);
+    gst_yonos_networks_free (networks);
+    return FALSE;
+  }
+  take (self, networks);
+  self->stats.measuring = live->asked.enabled
+      && g_ascii_strcasecmp (live->asked.device, "auto") == 0
+      && gst_yonos_on_cpu (gst_yonos_networks_get (networks, 0)->upscaler);
+  self->upscaler = gst_yonos_networks_get (networks, 0)->upscaler;
+  return TRUE;
+}
+
+void
+gst_yonos_live_close (GstYonosUpscale * self)
+{
+  GstYonosLive *live = &self->live;
+
+  self->upscaler = NULL;
+  retire (live, live->now);
+  retire (live, live->next);
+  reap (live, TRUE);
+  gst_yonos_settings_clear (&live->asked);
+  live->asked = (GstYonosSettings) { 0 };
+  live->now = live->next = NULL;
+  live->network = NULL;
+}
+
+/* --- the next frame --- */
+
+static void
+swap_when_ready (GstYonosUpscale * self)
+{
+  GstYonosLive *live = &self->live;
+  const GError *error;
+
+  reap (live, FALSE);
+  if (!live->next || !gst_yonos_networks_are_ready (live->next))
+    return;
+  error = gst_yonos_networks_error (live->next);
+  if (error) {
+    gst_yonos_post (self, GST_MESSAGE_WARNING, error,
+        "The stream goes on with what it had.");
+    retire (live, live->next);
+  } else {
+    take (self, live->next);
+    live->reason = "property";
+  }
+  live->next = NULL;
+}
+
+static void
+choose (GstYonosUpscale * self, gboolean enabled)
+{
+  GstYonosLive *live = &self->live;
+  guint steps = gst_yonos_networks_n_steps (live->now);
+  guint step = enabled ? live->ladder.step : steps - 1;
+  const GstYonosNetwork *network = gst_yonos_networks_get (live->now, step);
+
+  if (network == live->network)
+    return;
+  live->network = network;
+  self->upscaler = network->upscaler;
+  gst_yonos_stats_set_network (GST_ELEMENT (self), &self->stats,
+      network->upscaler, network->tier, network->path, network->hash);
+  GST_INFO_OBJECT (self, "tier %s, step %u of %u: %s", network->tier, step,
+      steps, live->reason);
+  gst_element_post_message (GST_ELEMENT (self),
+      gst_message_new_element (GST_OBJECT (self),
+          gst_structure_new ("yonos-tier", "tier", G_TYPE_STRING, network->tier,
+              "step", G_TYPE_UINT, step, "steps", G_TYPE_UINT, steps, "reason",
+              G_TYPE_STRING, live->reason, NULL)));
+  live->reason = "property";
+}
+
+void
+gst_yonos_live_before (GstYonosUpscale * self)
+{
+  GstYonosLive *live = &self->live;
+  const GstYonosNetwork *network;
+  GstYonosSettings s;
+  gboolean other;
+
+  GST_OBJECT_LOCK (self);
+  s = self->settings;
+  other = is_other (live, &s);
+  if (other)
+    remember (live, &s);
+  GST_OBJECT_UNLOCK (self);
+  if (other) {
+    retire (live, live->next);
+    live->next = load (self, TRUE);
+  }
+  swap_when_ready (self);
+  if (s.qos_mode != GST_YONOS_QOS_LADDER && live->ladder.step > 0)
+    gst_yonos_ladder_init (&live->ladder, live->ladder.n_steps);
+  choose (self, s.enabled);
+  network = live->network;
+  yonos_upscaler_set_noise (self->upscaler, s.noise, s.seed);
+  yonos_upscaler_set_fidelity (self->upscaler, s.fidelity);
+  yonos_upscaler_set_split (self->upscaler,
+      network->path ? (gfloat) s.split : 0);
+}
+
+/* --- the last frame --- */
+
+/* How late the frame is by now; FALSE: nothing waits for it. */
+static gboolean
+lateness (GstYonosUpscale * self, GstBuffer * buf, gint64 * late)
+{
+  GstBaseTransform *trans = GST_BASE_TRANSFORM (self);
+  GstYonosLive *live = &self->live;
+  GstClockTime running = gst_segment_to_running_time (&trans->segment,
+      GST_FORMAT_TIME, GST_BUFFER_PTS (buf));
+  GstClockTime latency;
+  GstClock *clock = gst_element_get_clock (GST_ELEMENT (self));
+  gboolean known, stale;
+
+  GST_OBJECT_LOCK (self);
+  known = live->qos_at > 0
+      && g_get_monotonic_time () - live->qos_at < QOS_EXPIRES;
+  *late = live->qos_late;
+  latency = live->latency;
+  stale = live->latency_stale;
+  live->latency_stale = FALSE;
+  GST_OBJECT_UNLOCK (self);
+  if (stale) {
+    GstQuery *query = gst_query_new_latency ();
+
+    live->live = FALSE;
+    if (gst_pad_peer_query (trans->sinkpad, query))
+      gst_query_parse_latency (query, &live->live, NULL, NULL);
+    gst_query_unref (query);
+  }
+  if (live->live && clock && GST_CLOCK_TIME_IS_VALID (running)) {
+    GstClockTime base = gst_element_get_base_time (GST_ELEMENT (self));
+
+    *late = GST_CLOCK_DIFF (base + running + latency,
+        gst_clock_get_time (clock));
+    known = TRUE;
+  }
+  gst_clear_object (&clock);
+  return known;
+}
+
+static gint64
+length (GstYonosUpscale * self, GstBuffer * buf)
+{
+  if (GST_BUFFER_DURATION_IS_VALID (buf))
+    return GST_BUFFER_DURATION (buf);
+  if (self->in_info.fps_n <= 0)
+    return 0;
+  return gst_util_uint64_scale_int (GST_SECOND, self->in_info.fps_d,
+      self->in_info.fps_n);
+}
+
+void
+gst_yonos_live_after (GstYonosUpscale * self, GstBuffer * inbuf, gint64 spent)
+{
+  GstYonosLive *live = &self->live;
+  gint64 late = 0, duration = length (self, inbuf);
+  gboolean known = lateness (self, inbuf, &late), ladder;
+
+  gst_yonos_stats_frame (GST_ELEMENT (self), &self->stats, spent,
+      known && late > 0);
+  GST_OBJECT_LOCK (self);
+  ladder = self->settings.qos_mode == GST_YONOS_QOS_LADDER
+      && self->settings.enabled;
+  GST_OBJECT_UNLOCK (self);
+  GST_LOG_OBJECT (self, "frame took %" G_GINT64_FORMAT " us, late by %"
+      GST_STIME_FORMAT, spent,
+      GST_STIME_ARGS (known ? late : GST_CLOCK_STIME_NONE));
+  if (ladder && known && duration > 0) {
+    guint before = live->ladder.step;
+    if (gst_yonos_ladder_frame (&live->ladder, g_get_monotonic_time () * 1000,
+            spent * 1000, duration, late))
+      live->reason = live->ladder.step > before ? "late" : "calm";
+  }
+  GST_OBJECT_LOCK (self);
+  live->may_step_down = ladder && live->ladder.step + 1 < live->ladder.n_steps;
+  GST_OBJECT_UNLOCK (self);
+}
+
+gboolean
+gst_yonos_live_src_event (GstYonosUpscale * self, GstEvent * event)
+{
+  GstYonosLive *live = &self->live;
+  GstClockTimeDiff late;
+  GstClockTime latency;
+  gboolean pass = TRUE;
+
+  if (GST_EVENT_TYPE (event) == GST_EVENT_QOS) {
+    gst_event_parse_qos (event, NULL, NULL, &late, NULL);
+    GST_OBJECT_LOCK (self);
+    live->qos_late = late;
+    live->qos_at = g_get_monotonic_time ();
+    pass = self->settings.qos_mode != GST_YONOS_QOS_OFF
+        && !live->may_step_down;
+    GST_OBJECT_UNLOCK (self);
+  } else if (GST_EVENT_TYPE (event) == GST_EVENT_LATENCY) {
+    gst_event_parse_latency (event, &latency);
+    GST_OBJECT_LOCK (self);
+    live->latency = latency;
+    live->latency_stale = TRUE;
+    GST_OBJECT_UNLOCK (self);
+  }
+  return pass;
+}

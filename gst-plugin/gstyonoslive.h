@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#ifndef __GST_YONOS_LIVE_H__
+#define __GST_YONOS_LIVE_H__
+
+#include "gstyonosupscale.h"
+
+G_BEGIN_DECLS
+
+/* What changes while the element plays: which network makes the next frame, by
+ * the settings, the ladder and what is loaded so far. From the streaming thread
+ * unless it says otherwise. */
+
+/* Loads what the settings ask for; FALSE after an error message. */
+gboolean gst_yonos_live_open (GstYonosUpscale * self);
+void gst_yonos_live_close (GstYonosUpscale * self);
+
+/* Sets self->upscaler up for the next frame. */
+void gst_yonos_live_before (GstYonosUpscale * self);
+/* That frame took so many microseconds. */
+void gst_yonos_live_after (GstYonosUpscale * self, GstBuffer * inbuf,
+    gint64 spent);
+
+/* Looks at an event from downstream; FALSE: the base class must not see it, as
+ * it would drop frames. Any thread. */
+gboolean gst_yonos_live_src_event (GstYonosUpscale * self, GstEvent * event);
+
+G_END_DECLS
+
+#endif /* __GST_YONOS_LIVE_H__ */
