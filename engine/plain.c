@@ -19,14 +19,14 @@ void yonos_plain_free(YonosPlain *plain)
     g_free(plain);
 }
 
-YonosPlain *yonos_plain_new(int in_width, int in_height, int out_width, int out_height, GError **error)
+YonosPlain *yonos_plain_new(int in_width, int in_height, int out_width, int out_height, int channels, GError **error)
 {
     YonosPlain *plain = g_new0(YonosPlain, 1);
     YonosGraph *g = plain->graph = yonos_graph_new();
     YonosTensorId x, y;
 
-    plain->in = (YonosShape){1, in_height, in_width, 3};
-    plain->out = (YonosShape){1, out_height, out_width, 3};
+    plain->in = (YonosShape){1, in_height, in_width, channels};
+    plain->out = (YonosShape){1, out_height, out_width, channels};
     x = yonos_graph_input(g, "frame", YONOS_F32, plain->in);
     y = yonos_resize(g, x, out_height, out_width);
     if (yonos_graph_check(g, error)) {
@@ -42,7 +42,7 @@ YonosPlain *yonos_plain_new(int in_width, int in_height, int out_width, int out_
 
 gboolean yonos_plain_run(YonosPlain *plain, const float *small, float *large, int first, GError **error)
 {
-    gsize row = (gsize)plain->out.w * 3, skipped = (gsize)first * 3;
+    gsize row = (gsize)plain->out.w * plain->out.c, skipped = (gsize)first * plain->out.c;
 
     if (!yonos_executor_write(plain->executor, plain->x, 0, small, yonos_shape_elements(plain->in), error) ||
         !yonos_executor_run(plain->executor, error))

@@ -7,9 +7,9 @@
  * One thread at a time. */
 typedef struct YonosPlain YonosPlain;
 
-/* For pictures {in_height, in_width, 3} -> {out_height, out_width, 3}. NULL with YONOS_ERROR_MEMORY, or
+/* For pictures {in_height, in_width, channels} -> {out_height, out_width, channels}. NULL with YONOS_ERROR_MEMORY, or
  * YONOS_ERROR_UNSUPPORTED where it would reduce by more than 16. */
-YonosPlain *yonos_plain_new(int in_width, int in_height, int out_width, int out_height, GError **error);
+YonosPlain *yonos_plain_new(int in_width, int in_height, int out_width, int out_height, int channels, GError **error);
 void yonos_plain_free(YonosPlain *plain); /* NULL is fine */
 
 /* Enlarges `small` and writes the columns of `large` from `first` on; the others stay as they are. */

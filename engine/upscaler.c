@@ -5,6 +5,7 @@
 #include "cpu/cpu-executor.h"
 #include "models/compact.h"
 #include "models/model-file.h"
+#include "ops/ops.h"
 #include "plain.h"
 #ifdef HAVE_VULKAN
 #include "vulkan/vulkan-executor.h"
@@ -33,12 +34,14 @@ struct YonosUpscaler {
     YonosTensorId z; /* the noise; {1, h, w, channels} */
     YonosDeviceInfo device;
     char *note;
-    float *small, *large; /* {h, w, 3} */
+    float *small, *large;             /* {h, w, 3} */
+    YonosPlain *plain_alpha;          /* NULL: one of the formats has none */
+    float *small_alpha, *large_alpha; /* {h, w, 1} */
     YonosNoise noise;
     guint64 seed, n_fresh;
     float *field;
-    gboolean field_stale; /* the executor has another one */
-    float *weights;       /* as in the model, with two decoders; NULL: it has one */
+    gboolean field_stale;                    /* the executor has another one */
+    float *weights;                          /* as in the model, with two decoders; NULL: it has one */
     float fidelity, default_fidelity, mixed; /* mixed: what the executor has, or -1 */
 };
 
@@ -49,6 +52,9 @@ void yonos_upscaler_free(YonosUpscaler *up)
     yonos_executor_free(up->executor);
     yonos_graph_free(up->graph);
     yonos_plain_free(up->plain);
+    yonos_plain_free(up->plain_alpha);
+    g_free(up->small_alpha);
+    g_free(up->large_alpha);
     g_free(up->note);
     g_free(up->weights);
     g_free(up->field);
@@ -78,8 +84,9 @@ static gboolean check_params(const YonosUpscalerParams *p, GError **error)
     gboolean sane = p->in.width >= 1 && p->in.height >= 1 && p->in.width <= MAX_SIDE && p->in.height <= MAX_SIDE &&
                     p->out.width >= 1 && p->out.height >= 1 && p->out.width <= MAX_SIDE && p->out.height <= MAX_SIDE;
 
-    if (!sane || (p->model && ((p->scale != 2 && p->scale != 4 && p->scale != 8) ||
-                               p->out.width != p->in.width * p->scale || p->out.height != p->in.height * p->scale))) {
+    if (!sane || (p->model && ((p->scale != 2 && p->scale != 4 && p->scale != 8) || p->out.width < p->in.width ||
+                               p->out.width > p->in.width * p->scale || p->out.height < p->in.height ||
+                               p->out.height > p->in.height * p->scale))) {
         g_set_error(error, YONOS_ERROR, YONOS_ERROR_UNSUPPORTED, "A frame of %d x %d cannot be made %d x %d.",
                     p->in.width, p->in.height, p->out.width, p->out.height);
         return FALSE;
@@ -103,6 +110,8 @@ static gboolean build(YonosUpscaler *up, const YonosCompactTier *tier, const Yon
     YonosTensorId z = yonos_graph_input(g, "noise", YONOS_F32, (YonosShape){1, h, w, YONOS_COMPACT_LATENT});
     YonosTensorId y = yonos_compact_upscale(g, tier, x, z, scale);
 
+    if (up->out.height != up->in.height * scale || up->out.width != up->in.width * scale)
+        y = yonos_resize(g, y, up->out.height, up->out.width);
     if (model->perceptual)
         yonos_model_file_add_perceptual(g);
     if (!yonos_graph_check(g, error))
@@ -248,6 +257,20 @@ static gboolean start(YonosUpscaler *up, const YonosUpscalerParams *p, const Yon
     return use(up, yonos_cpu_executor_new(up->graph, FALSE, error), cpu, model, error);
 }
 
+static gboolean alpha_make(YonosUpscaler *up, GError **error)
+{
+    if (up->in.layout != YONOS_FRAME_PACKED || up->out.layout != YONOS_FRAME_PACKED || up->in.a < 0 || up->out.a < 0)
+        return TRUE;
+    up->plain_alpha = yonos_plain_new(up->in.width, up->in.height, up->out.width, up->out.height, 1, error);
+    up->small_alpha = g_try_new(float, (gsize)up->in.width * up->in.height);
+    up->large_alpha = g_try_new(float, (gsize)up->out.width * up->out.height);
+    if (up->plain_alpha && (!up->small_alpha || !up->large_alpha))
+        g_set_error(error, YONOS_ERROR, YONOS_ERROR_MEMORY,
+                    "No memory for the alpha of a frame of %d x %d; use smaller frames.", up->out.width,
+                    up->out.height);
+    return up->plain_alpha && up->small_alpha && up->large_alpha;
+}
+
 static gboolean pictures_make(YonosUpscaler *up, GError **error)
 {
     if (up->graph)
@@ -255,7 +278,7 @@ static gboolean pictures_make(YonosUpscaler *up, GError **error)
     up->small = g_try_new(float, (gsize)up->in.width * up->in.height * 3);
     up->large = g_try_new(float, (gsize)up->out.width * up->out.height * 3);
     if ((up->field || !up->graph) && up->small && up->large)
-        return TRUE;
+        return alpha_make(up, error);
     g_set_error(error, YONOS_ERROR, YONOS_ERROR_MEMORY, "No memory for a frame of %d x %d; use smaller frames.",
                 up->out.width, up->out.height);
     return FALSE;
@@ -320,7 +343,7 @@ static gboolean run_network(YonosUpscaler *up, GError **error)
 static gboolean run_plain(YonosUpscaler *up, int first, GError **error)
 {
     if (!up->plain)
-        up->plain = yonos_plain_new(up->in.width, up->in.height, up->out.width, up->out.height, error);
+        up->plain = yonos_plain_new(up->in.width, up->in.height, up->out.width, up->out.height, 3, error);
     return up->plain && yonos_plain_run(up->plain, up->small, up->large, first, error);
 }
 
@@ -351,15 +374,40 @@ static void draw_line(YonosUpscaler *up, int at)
             up->large[(gsize)y * up->out.width * 3 + k] = 1;
 }
 
+static void make_gray(const YonosUpscaler *up)
+{
+    const float r = (float)up->in.kr, b = (float)up->in.kb, g = 1 - r - b;
+    float *end = up->large + (gsize)up->out.width * up->out.height * 3;
+
+    for (float *p = up->large; p < end; p += 3)
+        p[0] = p[1] = p[2] = r * p[0] + g * p[1] + b * p[2];
+}
+
+static gboolean run_alpha(YonosUpscaler *up, const YonosFrame *in, const YonosFrame *out, GError **error)
+{
+    if (!up->plain_alpha)
+        return TRUE;
+    yonos_frame_to_alpha(&up->in, in, up->small_alpha);
+    if (!yonos_plain_run(up->plain_alpha, up->small_alpha, up->large_alpha, 0, error))
+        return FALSE;
+    yonos_frame_from_alpha(&up->out, out, up->large_alpha);
+    return TRUE;
+}
+
 gboolean yonos_upscaler_run(YonosUpscaler *up, const YonosFrame *in, const YonosFrame *out, GError **error)
 {
     int ours = up->executor ? (int)lrintf(up->split * (float)up->out.width) : 0;
+    gboolean same_size = up->in.width == up->out.width && up->in.height == up->out.height;
+    const float *made = same_size && ours == 0 ? up->small : up->large;
 
     yonos_frame_to_rgb(&up->in, in, up->small, up->in.width);
-    if ((ours > 0 && !run_network(up, error)) || (ours < up->out.width && !run_plain(up, ours, error)))
+    if ((ours > 0 && !run_network(up, error)) ||
+        (ours < up->out.width && made == up->large && !run_plain(up, ours, error)))
         return FALSE;
+    if (ours > 0 && up->in.layout == YONOS_FRAME_GRAY && up->out.layout != YONOS_FRAME_GRAY)
+        make_gray(up);
     if (ours > 0 && ours < up->out.width)
         draw_line(up, ours);
-    yonos_frame_from_rgb(&up->out, out, up->large, up->out.width);
-    return TRUE;
+    yonos_frame_from_rgb(&up->out, out, made, up->out.width);
+    return run_alpha(up, in, out, error);
 }

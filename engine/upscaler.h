@@ -13,7 +13,7 @@ typedef struct {
     int scale;            /* 2, 4 or 8; the model must be of this scale */
     guint64 seed;         /* of the noise field */
     YonosFrameFormat in;  /* of the small frame */
-    YonosFrameFormat out; /* width and height are scale times those of `in` */
+    YonosFrameFormat out; /* 1 to scale times as wide and as high as `in`: the network's picture is reduced to that */
 } YonosUpscalerParams;
 
 /* What the network starts from. */
@@ -38,7 +38,8 @@ gboolean yonos_upscaler_has_gpu(const char *device);
  * with YONOS_ERROR_MODEL where the network makes no numbers of it. */
 gboolean yonos_upscaler_warm_up(YonosUpscaler *up, GError **error);
 
-/* One frame. Planes and strides as the caller has them. On failure `out` is undefined and the upscaler may be
+/* One frame. Planes and strides as the caller has them. Alpha that both formats have is enlarged by bicubic; gray stays
+ * gray in any format. On failure `out` is undefined and the upscaler may be
  * freed or tried again. */
 gboolean yonos_upscaler_run(YonosUpscaler *up, const YonosFrame *in, const YonosFrame *out, GError **error);
 

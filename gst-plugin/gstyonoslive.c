@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "gstyonoslive.h"
+#include "gstyonosbuffers.h"
 #include "gstyonosmodel.h"
 #include "gstyonosnegotiate.h"
 #include "gstyonosnetworks.h"
@@ -125,7 +126,7 @@ gst_yonos_live_open (GstYonosUpscale * self)
     return FALSE;
   }
   take (self, networks);
-  self->stats.measuring = live->asked.enabled
+  self->stats.measuring = live->asked.enabled && self->scale > 1
       && g_ascii_strcasecmp (live->asked.device, "auto") == 0
       && gst_yonos_on_cpu (gst_yonos_networks_get (networks, 0)->upscaler);
   self->upscaler = gst_yonos_networks_get (networks, 0)->upscaler;

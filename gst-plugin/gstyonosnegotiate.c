@@ -1,26 +1,67 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "gstyonosnegotiate.h"
 
+#include <math.h>
+
 #define GST_CAT_DEFAULT gst_yonos_upscale_debug
 #define MAX_SIZE 16384
+
+static gint
+preferred_scale (GstYonosUpscale * self)
+{
+  gint scale;
+
+  GST_OBJECT_LOCK (self);
+  scale = self->settings.scale;
+  GST_OBJECT_UNLOCK (self);
+  return scale;
+}
+
+/* A source that can make several sizes shall choose the one that the wanted
+ * size is a multiple of: it is asked for first. */
+static void
+append_preferred (GstCaps * all, const GstStructure * s,
+    const GstCapsFeatures * features, gint scale)
+{
+  GstStructure *preferred;
+  gint width, height;
+
+  if (!gst_structure_get_int (s, "width", &width)
+      || !gst_structure_get_int (s, "height", &height)
+      || width % scale || height % scale || width == 0 || height == 0)
+    return;
+  preferred = gst_structure_copy (s);
+  gst_structure_set (preferred, "width", G_TYPE_INT, width / scale,
+      "height", G_TYPE_INT, height / scale, NULL);
+  gst_structure_remove_fields (preferred, "format", "colorimetry",
+      "chroma-site", NULL);
+  gst_caps_append_structure_full (all, preferred,
+      gst_caps_features_copy (features));
+}
 
 GstCaps *
 gst_yonos_upscale_transform_caps (GstBaseTransform * trans,
     GstPadDirection direction, GstCaps * caps, GstCaps * filter)
 {
   GstCaps *ret = gst_caps_new_empty ();
+  gint scale = preferred_scale (GST_YONOS_UPSCALE (trans));
 
   /* Any size is let through here, so that an impossible one gets to set_caps,
    * which says what is wrong with it. */
   for (guint i = 0; i < gst_caps_get_size (caps); i++) {
     GstStructure *s = gst_structure_copy (gst_caps_get_structure (caps, i));
+    GstCapsFeatures *features = gst_caps_get_features (caps, i);
 
+    if (direction == GST_PAD_SRC)
+      append_preferred (ret, s, features, scale);
     gst_structure_set (s, "width", GST_TYPE_INT_RANGE, 1, G_MAXINT,
         "height", GST_TYPE_INT_RANGE, 1, G_MAXINT, NULL);
+    if (gst_structure_has_field (s, "pixel-aspect-ratio"))
+      gst_structure_set (s, "pixel-aspect-ratio", GST_TYPE_FRACTION_RANGE, 1,
+          G_MAXINT, G_MAXINT, 1, NULL);
     gst_structure_remove_fields (s, "format", "colorimetry", "chroma-site",
         NULL);
-    gst_caps_append_structure_full (ret, s,
-        gst_caps_features_copy (gst_caps_get_features (caps, i)));
+    gst_caps_append_structure_full (ret, s, gst_caps_features_copy (features));
   }
 
   if (filter) {
@@ -33,56 +74,195 @@ gst_yonos_upscale_transform_caps (GstBaseTransform * trans,
   return ret;
 }
 
-/* The other side's format: the same, else one of the same family. */
+/* --- format --- */
+
+/* What is lost from one format to another, the worst first; of equal ones the
+ * first in the list is taken. */
+static guint
+format_loss (const GstVideoFormatInfo * in, const GstVideoFormatInfo * out)
+{
+  guint depth = GST_VIDEO_FORMAT_INFO_DEPTH (in, 0);
+  guint out_depth = GST_VIDEO_FORMAT_INFO_DEPTH (out, 0);
+  gboolean coarser = FALSE, finer = FALSE;
+  guint loss = 0;
+
+  for (guint c = 1; c < 3; c++) {
+    gint x = GST_VIDEO_FORMAT_INFO_W_SUB (in, c);
+    gint y = GST_VIDEO_FORMAT_INFO_H_SUB (in, c);
+    gint out_x = GST_VIDEO_FORMAT_INFO_W_SUB (out, c);
+    gint out_y = GST_VIDEO_FORMAT_INFO_H_SUB (out, c);
+
+    coarser |= out_x > x || out_y > y;
+    finer |= out_x < x || out_y < y;
+  }
+  if (GST_VIDEO_FORMAT_INFO_IS_GRAY (out) && !GST_VIDEO_FORMAT_INFO_IS_GRAY (in))
+    loss |= 1 << 7;
+  if (GST_VIDEO_FORMAT_INFO_HAS_ALPHA (in)
+      && !GST_VIDEO_FORMAT_INFO_HAS_ALPHA (out))
+    loss |= 1 << 6;
+  if (out_depth < depth)
+    loss |= 1 << 5;
+  if (coarser)
+    loss |= 1 << 4;
+  if (!GST_VIDEO_FORMAT_INFO_IS_RGB (in) != !GST_VIDEO_FORMAT_INFO_IS_RGB (out))
+    loss |= 1 << 3;
+  if (out_depth > depth || finer)
+    loss |= 1 << 2;
+  if (GST_VIDEO_FORMAT_INFO_HAS_ALPHA (out)
+      && !GST_VIDEO_FORMAT_INFO_HAS_ALPHA (in))
+    loss |= 1 << 1;
+  if (GST_VIDEO_FORMAT_INFO_FORMAT (in) != GST_VIDEO_FORMAT_INFO_FORMAT (out))
+    loss |= 1 << 0;
+  return loss;
+}
+
 static void
 fixate_format (GstStructure * outs, const GstVideoFormatInfo * in)
 {
-  static const gchar *yuv[] = { "I420", "NV12" };
-  static const gchar *rgb[] = { "RGBA", "BGRA", "ARGB", "ABGR", "RGBx", "BGRx",
-    "xRGB", "xBGR", "RGB", "BGR"
-  };
-  gboolean is_yuv = GST_VIDEO_FORMAT_INFO_IS_YUV (in);
-  const gchar **family = is_yuv ? yuv : rgb;
-  guint n = is_yuv ? G_N_ELEMENTS (yuv) : G_N_ELEMENTS (rgb);
+  const GValue *list = gst_structure_get_value (outs, "format");
+  const gchar *best = NULL;
+  guint least = G_MAXUINT;
 
-  gst_structure_fixate_field_string (outs, "format",
-      GST_VIDEO_FORMAT_INFO_NAME (in));
-  /* Without alpha first, where the other side has none */
-  for (guint i = 0; i < n; i++) {
-    guint at = GST_VIDEO_FORMAT_INFO_HAS_ALPHA (in) ? i : n - 1 - i;
-    gst_structure_fixate_field_string (outs, "format", family[at]);
+  if (!list || !GST_VALUE_HOLDS_LIST (list))
+    return;
+  for (guint i = 0; i < gst_value_list_get_size (list); i++) {
+    const GValue *value = gst_value_list_get_value (list, i);
+    const gchar *name = G_VALUE_HOLDS_STRING (value)
+        ? g_value_get_string (value) : NULL;
+    GstVideoFormat format =
+        name ? gst_video_format_from_string (name) : GST_VIDEO_FORMAT_UNKNOWN;
+    guint loss;
+
+    if (format == GST_VIDEO_FORMAT_UNKNOWN)
+      continue;
+    loss = format_loss (in, gst_video_format_get_info (format));
+    if (loss < least) {
+      least = loss;
+      best = name;
+    }
   }
+  if (best)
+    gst_structure_fixate_field_string (outs, "format", best);
+}
+
+/* --- size --- */
+
+/* A picture's size and the shape of its pixels, width by height. */
+typedef struct
+{
+  gint width, height;
+  gdouble pixel;
+} Shape;
+
+static Shape
+shape_of (const GstVideoInfo * info)
+{
+  Shape shape = { info->width, info->height, 1 };
+
+  if (info->par_n > 0 && info->par_d > 0)
+    shape.pixel = (gdouble) info->par_n / info->par_d;
+  return shape;
 }
 
 static gint
-scale_size (gint size, gint scale, GstPadDirection direction)
+to_side (gdouble side)
 {
-  if (direction == GST_PAD_SRC)
-    return MAX (1, size / scale);
-  return size > G_MAXINT / scale ? G_MAXINT : size * scale;
+  return (gint) CLAMP (floor (side + 0.5), 1, G_MAXINT);
 }
 
-static void
-fixate_size (GstStructure * outs, gint in_width, gint in_height, gint scale,
-    GstPadDirection direction)
+/* The pixels' shape that the other side insists on; else the same. */
+static gdouble
+wanted_pixel (GstStructure * outs, gdouble pixel)
 {
+  const GValue *par = gst_structure_get_value (outs, "pixel-aspect-ratio");
+
+  if (par && GST_VALUE_HOLDS_FRACTION (par)
+      && gst_value_get_fraction_numerator (par) > 0
+      && gst_value_get_fraction_denominator (par) > 0)
+    return (gdouble) gst_value_get_fraction_numerator (par) /
+        gst_value_get_fraction_denominator (par);
+  return pixel;
+}
+
+/* What the sides are multiplied by to show the same with pixels of that shape:
+ * one by the scale, the other by less, but not below 1. */
+static void
+scale_sides (gdouble scale, gdouble pixel, gdouble wanted, gdouble * by_x,
+    gdouble * by_y)
+{
+  gdouble wider = pixel / wanted;
+
+  *by_x = wider < 1 ? MAX (scale * wider, 1) : scale;
+  *by_y = wider > 1 ? MAX (scale / wider, 1) : scale;
+}
+
+/* The pixels' shape under which the fixed size shows what the other one does,
+ * or the nearest that is allowed. */
+static void
+fixate_pixel (GstStructure * outs, const GstVideoInfo * in)
+{
+  gint width, height, n, d;
+
+  if (!gst_structure_get_int (outs, "width", &width)
+      || !gst_structure_get_int (outs, "height", &height))
+    return;
+  /* a side of an odd multiple is a rounding, not another shape */
+  if (ABS ((gint64) width * in->height - (gint64) height * in->width)
+      < MAX (in->width, in->height)) {
+    n = in->par_n;
+    d = in->par_d;
+  } else if (!gst_util_fraction_multiply (in->width, in->height, height, width,
+          &n, &d) || !gst_util_fraction_multiply (n, d, in->par_n, in->par_d,
+          &n, &d)) {
+    n = d = 1;
+  }
+  if (gst_structure_has_field (outs, "pixel-aspect-ratio"))
+    gst_structure_fixate_field_nearest_fraction (outs, "pixel-aspect-ratio", n,
+        d);
+  else if (n != d)
+    gst_structure_set (outs, "pixel-aspect-ratio", GST_TYPE_FRACTION, n, d,
+        NULL);
+}
+
+/* The large size from the small one: what is not fixed follows from what is, and
+ * else from the scale. */
+static void
+fixate_large (GstStructure * outs, const GstVideoInfo * in, gint scale)
+{
+  Shape small = shape_of (in);
+  gdouble wanted = wanted_pixel (outs, small.pixel);
+  gdouble wider = small.pixel / wanted, by_x, by_y;
   gint width, height;
 
-  /* A fixed width or height decides about the other one. */
-  if (direction == GST_PAD_SINK) {
-    if (gst_structure_get_int (outs, "width", &width)) {
-      if (width % in_width == 0)
-        scale = width / in_width;
-    } else if (gst_structure_get_int (outs, "height", &height)) {
-      if (height % in_height == 0)
-        scale = height / in_height;
-    }
-  }
+  scale_sides (scale, small.pixel, wanted, &by_x, &by_y);
+  if (gst_structure_get_int (outs, "width", &width))
+    by_y = width / (small.width * wider);
+  else if (gst_structure_get_int (outs, "height", &height))
+    by_x = (gdouble) height / small.height * wider;
   gst_structure_fixate_field_nearest_int (outs, "width",
-      scale_size (in_width, scale, direction));
+      to_side (small.width * by_x));
+  /* a range may have been too narrow for it */
+  if (!gst_structure_has_field_typed (outs, "height", G_TYPE_INT)
+      && gst_structure_get_int (outs, "width", &width)
+      && width != to_side (small.width * by_x))
+    by_y = width / (small.width * wider);
   gst_structure_fixate_field_nearest_int (outs, "height",
-      scale_size (in_height, scale, direction));
+      to_side (small.height * by_y));
+  fixate_pixel (outs, in);
 }
+
+/* The small size from the large one. */
+static void
+fixate_small (GstStructure * outs, const GstVideoInfo * large, gint scale)
+{
+  gst_structure_fixate_field_nearest_int (outs, "width",
+      MAX (1, large->width / scale));
+  gst_structure_fixate_field_nearest_int (outs, "height",
+      MAX (1, large->height / scale));
+  fixate_pixel (outs, large);
+}
+
+/* --- colour --- */
 
 static void
 fixate_string (GstStructure * outs, const gchar * field, const gchar * value)
@@ -93,8 +273,16 @@ fixate_string (GstStructure * outs, const gchar * field, const gchar * value)
     gst_structure_set (outs, field, G_TYPE_STRING, value, NULL);
 }
 
-/* Keeps the colours' meaning; a change between YUV and RGB keeps GStreamer's
- * default for the size, which the other side assumes as well. */
+static gboolean
+is_hdr (const GstVideoColorimetry * colour)
+{
+  return colour->transfer == GST_VIDEO_TRANSFER_SMPTE2084
+      || colour->transfer == GST_VIDEO_TRANSFER_ARIB_STD_B67;
+}
+
+/* Keeps the colours' meaning. A change among YUV, RGB and gray keeps GStreamer's
+ * default for the size, which the other side assumes as well; but not of HDR,
+ * whose coded values mean nothing else. */
 static void
 fixate_colour (GstStructure * outs, const GstVideoInfo * in)
 {
@@ -102,15 +290,25 @@ fixate_colour (GstStructure * outs, const GstVideoInfo * in)
       gst_video_format_from_string (gst_structure_get_string (outs, "format"));
   const GstVideoFormatInfo *finfo = gst_video_format_get_info (format);
   gboolean to_yuv = GST_VIDEO_FORMAT_INFO_IS_YUV (finfo);
+  gboolean to_rgb = GST_VIDEO_FORMAT_INFO_IS_RGB (finfo);
+  GstVideoColorimetry colour = in->colorimetry;
   gchar *colorimetry;
 
-  if (!to_yuv != !GST_VIDEO_INFO_IS_YUV (in))
-    return;
-  colorimetry = gst_video_colorimetry_to_string (&in->colorimetry);
+  if (!to_yuv != !GST_VIDEO_INFO_IS_YUV (in)
+      || !to_rgb != !GST_VIDEO_INFO_IS_RGB (in)) {
+    if (!is_hdr (&colour))
+      return;
+    colour.range =
+        to_yuv ? GST_VIDEO_COLOR_RANGE_16_235 : GST_VIDEO_COLOR_RANGE_0_255;
+    colour.matrix =
+        to_rgb ? GST_VIDEO_COLOR_MATRIX_RGB : GST_VIDEO_COLOR_MATRIX_BT2020;
+  }
+  colorimetry = gst_video_colorimetry_to_string (&colour);
   if (colorimetry)
     fixate_string (outs, "colorimetry", colorimetry);
   g_free (colorimetry);
-  if (to_yuv && in->chroma_site != GST_VIDEO_CHROMA_SITE_UNKNOWN)
+  if (to_yuv && GST_VIDEO_FORMAT_INFO_W_SUB (finfo, 1) > 0
+      && in->chroma_site != GST_VIDEO_CHROMA_SITE_UNKNOWN)
     fixate_string (outs, "chroma-site",
         gst_video_chroma_to_string (in->chroma_site));
 }
@@ -120,17 +318,17 @@ gst_yonos_upscale_fixate_caps (GstBaseTransform * trans,
     GstPadDirection direction, GstCaps * caps, GstCaps * othercaps)
 {
   GstYonosUpscale *self = GST_YONOS_UPSCALE (trans);
+  gint scale = preferred_scale (self);
   GstVideoInfo in;
   GstStructure *outs;
-  gint scale;
 
   othercaps = gst_caps_make_writable (gst_caps_truncate (othercaps));
   if (!gst_caps_is_empty (othercaps) && gst_video_info_from_caps (&in, caps)) {
-    GST_OBJECT_LOCK (self);
-    scale = self->settings.scale;
-    GST_OBJECT_UNLOCK (self);
     outs = gst_caps_get_structure (othercaps, 0);
-    fixate_size (outs, in.width, in.height, scale, direction);
+    if (direction == GST_PAD_SINK)
+      fixate_large (outs, &in, scale);
+    else
+      fixate_small (outs, &in, scale);
     fixate_format (outs, in.finfo);
     if (gst_structure_has_field_typed (outs, "format", G_TYPE_STRING))
       fixate_colour (outs, &in);
@@ -140,57 +338,47 @@ gst_yonos_upscale_fixate_caps (GstBaseTransform * trans,
   return othercaps;
 }
 
-YonosFrameFormat
-gst_yonos_frame_format (const GstVideoInfo * info)
+/* --- refusal --- */
+
+static gint
+next_scale (const GstVideoInfo * in, const GstVideoInfo * out)
 {
-  const GstVideoFormatInfo *finfo = info->finfo;
-  YonosFrameFormat f = {.width = info->width,.height = info->height,.a = -1 };
-
-  if (GST_VIDEO_INFO_IS_YUV (info)) {
-    gboolean planar = GST_VIDEO_INFO_FORMAT (info) == GST_VIDEO_FORMAT_I420;
-
-    f.layout = planar ? YONOS_FRAME_I420 : YONOS_FRAME_NV12;
-    if (!gst_video_color_matrix_get_Kr_Kb (info->colorimetry.matrix, &f.kr,
-            &f.kb)) {
-      f.kr = 0.299;
-      f.kb = 0.114;
-    }
-    f.full_range = info->colorimetry.range == GST_VIDEO_COLOR_RANGE_0_255;
-    f.chroma_left = info->chroma_site == GST_VIDEO_CHROMA_SITE_UNKNOWN ||
-        (info->chroma_site & GST_VIDEO_CHROMA_SITE_H_COSITED) != 0;
-    return f;
-  }
-
-  f.layout = YONOS_FRAME_PACKED;
-  f.pixel_stride = GST_VIDEO_FORMAT_INFO_PSTRIDE (finfo, 0);
-  f.r = GST_VIDEO_FORMAT_INFO_POFFSET (finfo, GST_VIDEO_COMP_R);
-  f.g = GST_VIDEO_FORMAT_INFO_POFFSET (finfo, GST_VIDEO_COMP_G);
-  f.b = GST_VIDEO_FORMAT_INFO_POFFSET (finfo, GST_VIDEO_COMP_B);
-  if (GST_VIDEO_FORMAT_INFO_HAS_ALPHA (finfo))
-    f.a = GST_VIDEO_FORMAT_INFO_POFFSET (finfo, GST_VIDEO_COMP_A);
-  return f;
+  if (in->width == out->width && in->height == out->height)
+    return 1;
+  for (gint scale = 2; scale <= 8; scale *= 2)
+    if (out->width <= (gint64) in->width * scale
+        && out->height <= (gint64) in->height * scale)
+      return scale;
+  return 0;
 }
 
 gint
 gst_yonos_check_request (GstYonosUpscale * self, const GstVideoInfo * in,
     const GstVideoInfo * out)
 {
-  gint scale = out->width / in->width;
+  gint scale = next_scale (in, out);
 
-  if (GST_VIDEO_INFO_IS_INTERLACED (in)) {
+  if (GST_VIDEO_INFO_IS_INTERLACED (in) || GST_VIDEO_INFO_IS_INTERLACED (out)) {
     GST_ELEMENT_ERROR (self, STREAM, FORMAT,
         ("yonosupscale takes progressive video only, and this one is "
             "interlaced: put deinterlace in front of yonosupscale."), (NULL));
     return 0;
   }
-  if ((scale != 2 && scale != 4 && scale != 8)
-      || (gint64) in->width * scale != out->width
-      || (gint64) in->height * scale != out->height) {
+  if (out->width < in->width || out->height < in->height) {
     GST_ELEMENT_ERROR (self, STREAM, FORMAT,
-        ("yonosupscale enlarges 2, 4 or 8 times, by the same factor both "
-            "ways, and cannot make %dx%d from %dx%d: ask for such a size, or "
-            "put videoscale behind yonosupscale and the size behind that.",
-            out->width, out->height, in->width, in->height), (NULL));
+        ("yonosupscale only enlarges, and cannot make %dx%d from %dx%d: ask "
+            "for a size that is not smaller, or put videoscale behind "
+            "yonosupscale and the size behind that.", out->width, out->height,
+            in->width, in->height), (NULL));
+    return 0;
+  }
+  if (scale == 0) {
+    GST_ELEMENT_ERROR (self, STREAM, FORMAT,
+        ("yonosupscale enlarges up to 8 times, and cannot make %dx%d from "
+            "%dx%d: ask for %dx%d at most, or put a second yonosupscale behind "
+            "it.", out->width, out->height, in->width, in->height,
+            MIN (in->width, MAX_SIZE / 8) * 8,
+            MIN (in->height, MAX_SIZE / 8) * 8), (NULL));
     return 0;
   }
   if (out->width > MAX_SIZE || out->height > MAX_SIZE) {
@@ -201,4 +389,13 @@ gst_yonos_check_request (GstYonosUpscale * self, const GstVideoInfo * in,
     return 0;
   }
   return scale;
+}
+
+gboolean
+gst_yonos_same_pixels (const GstVideoInfo * in, const GstVideoInfo * out)
+{
+  return in->width == out->width && in->height == out->height
+      && GST_VIDEO_INFO_FORMAT (in) == GST_VIDEO_INFO_FORMAT (out)
+      && in->chroma_site == out->chroma_site
+      && gst_video_colorimetry_is_equal (&in->colorimetry, &out->colorimetry);
 }

@@ -11,10 +11,13 @@ GstCaps *gst_yonos_upscale_transform_caps (GstBaseTransform * trans,
 GstCaps *gst_yonos_upscale_fixate_caps (GstBaseTransform * trans,
     GstPadDirection direction, GstCaps * caps, GstCaps * othercaps);
 
-YonosFrameFormat gst_yonos_frame_format (const GstVideoInfo * info);
-
-/* The scale between two frames, or 0 after an error message. */
+/* The network's scale from one frame to the other: 2, 4 or 8, the next where
+ * the size lies between; 1 where it is the same; 0 after an error message. */
 gint gst_yonos_check_request (GstYonosUpscale * self, const GstVideoInfo * in,
+    const GstVideoInfo * out);
+
+/* Whether frames can go through as they are; pixels may differ in shape. */
+gboolean gst_yonos_same_pixels (const GstVideoInfo * in,
     const GstVideoInfo * out);
 
 G_END_DECLS

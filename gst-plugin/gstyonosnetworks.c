@@ -143,7 +143,7 @@ gst_yonos_networks_load (const GstYonosSettings * s,
   n->automatic = !s->model && s->tier == GST_YONOS_TIER_AUTO;
   n->cheaper = cheaper;
   n->warm = warm;
-  if (s->enabled)
+  if (s->enabled && params->scale > 1)
     gst_yonos_model_list (s, params->scale, n->networks);
   n->thread = g_thread_new ("yonos-load", load_all, n);
   return n;

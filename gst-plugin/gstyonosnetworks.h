@@ -20,7 +20,8 @@ typedef struct
 } GstYonosNetwork;
 
 /* Begins to load for the settings, which are copied as the params are; the
- * params' model is not read. Without s->enabled there is plain bicubic only.
+ * params' model is not read. Without s->enabled, and at scale 1, there is plain bicubic
+ * only.
  * `cheaper`: the other tiers too. `warm`: the first is also run once. */
 GstYonosNetworks *gst_yonos_networks_load (const GstYonosSettings * s,
     const YonosUpscalerParams * params, gboolean cheaper, gboolean warm);

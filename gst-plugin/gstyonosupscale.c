@@ -4,13 +4,18 @@
  * @title: yonosupscale
  * @see_also: videoscale, deinterlace
  *
- * Enlarges video 2, 4 or 8 times with a small neural network. Caps with a
- * fixed size behind the element pick the scale themselves, where that size is
- * 2, 4 or 8 times the input's; otherwise the #GstYonosUpscale:scale property
- * decides. The output may have another format than the input.
+ * Enlarges video up to 8 times with a small neural network. A size that the
+ * caps behind the element fix may be any from the input's to 8 times that: the
+ * network makes the next of 2, 4 and 8 times, and bicubic reduces that to the
+ * wanted size. Where only one side is fixed, or the shape of the pixels, the
+ * picture's shape is kept; where both sides are, the pixels' shape follows. Else
+ * the #GstYonosUpscale:scale property decides. At the same size frames go
+ * through as they are, or change their format only.
  *
- * Only progressive video is taken. Alpha is not enlarged yet: output formats
- * with alpha are opaque (255 everywhere), whatever the input has.
+ * The output may have another format than the input, with 8, 10 or 16 bits; as
+ * long as nothing fixes it, it stays the same, as do colorimetry, siting of
+ * chroma and the metadata of HDR. PQ and HLG are enlarged as coded. Alpha is
+ * enlarged by bicubic. Only progressive video is taken.
  *
  * The first GPU with Vulkan runs it, or the CPU where there is none; the
  * #GstYonosUpscale:device property decides otherwise. A GPU stores tensors as
@@ -50,31 +55,18 @@
 #include "config.h"
 #endif
 
-#include <string.h>
-
-#include <gst/video/gstvideometa.h>
-#include <gst/video/gstvideopool.h>
 #include <gst/video/navigation.h>
 
 #include "gstyonosupscale.h"
+#include "gstyonosbuffers.h"
 #include "gstyonosnegotiate.h"
 #include "gstyonoslive.h"
 #include "gstyonosmodel.h"
 #include "gstyonossettings.h"
 
-#define FORMATS "{ I420, NV12, RGB, BGR, RGBA, BGRA, ARGB, ABGR, RGBx, BGRx, " \
-    "xRGB, xBGR }"
-
 GST_DEBUG_CATEGORY (gst_yonos_upscale_debug);
 #define GST_CAT_DEFAULT gst_yonos_upscale_debug
 GST_DEBUG_CATEGORY_STATIC (CAT_PERFORMANCE);
-
-static GstStaticPadTemplate sink_template = GST_STATIC_PAD_TEMPLATE ("sink",
-    GST_PAD_SINK, GST_PAD_ALWAYS, GST_STATIC_CAPS (GST_VIDEO_CAPS_MAKE
-        (FORMATS)));
-static GstStaticPadTemplate src_template = GST_STATIC_PAD_TEMPLATE ("src",
-    GST_PAD_SRC, GST_PAD_ALWAYS, GST_STATIC_CAPS (GST_VIDEO_CAPS_MAKE
-        (FORMATS)));
 
 #define gst_yonos_upscale_parent_class parent_class
 G_DEFINE_TYPE (GstYonosUpscale, gst_yonos_upscale, GST_TYPE_BASE_TRANSFORM);
@@ -85,20 +77,6 @@ GST_ELEMENT_REGISTER_DEFINE_WITH_CODE (yonosupscale, "yonosupscale",
     GST_DEBUG_CATEGORY_GET (CAT_PERFORMANCE, "GST_PERFORMANCE"));
 
 /* --- caps --- */
-
-static gboolean
-gst_yonos_upscale_get_unit_size (GstBaseTransform * trans, GstCaps * caps,
-    gsize * size)
-{
-  GstVideoInfo info;
-
-  if (!gst_video_info_from_caps (&info, caps)) {
-    GST_WARNING_OBJECT (trans, "no video caps: %" GST_PTR_FORMAT, caps);
-    return FALSE;
-  }
-  *size = info.size;
-  return TRUE;
-}
 
 static void
 forget (GstYonosUpscale * self)
@@ -132,115 +110,15 @@ gst_yonos_upscale_set_caps (GstBaseTransform * trans, GstCaps * incaps,
   self->out_info = out;
   self->refused = TRUE;
   self->scale = gst_yonos_check_request (self, &in, &out);
-  self->refused = self->scale == 0 || !gst_yonos_live_open (self);
+  gst_base_transform_set_passthrough (trans,
+      self->scale == 1 && gst_yonos_same_pixels (&in, &out));
+  self->refused = self->scale == 0
+      || (!gst_base_transform_is_passthrough (trans)
+      && !gst_yonos_live_open (self));
   return !self->refused;
 }
 
 /* --- buffers --- */
-
-static gboolean
-gst_yonos_upscale_propose_allocation (GstBaseTransform * trans,
-    GstQuery * decide_query, GstQuery * query)
-{
-  if (!GST_BASE_TRANSFORM_CLASS (parent_class)->propose_allocation (trans,
-          decide_query, query))
-    return FALSE;
-  gst_query_add_allocation_meta (query, GST_VIDEO_META_API_TYPE, NULL);
-  return TRUE;
-}
-
-static gboolean
-gst_yonos_upscale_decide_allocation (GstBaseTransform * trans, GstQuery * query)
-{
-  GstBufferPool *pool = NULL;
-  GstStructure *config;
-  GstCaps *caps;
-  GstVideoInfo info;
-  guint size = 0, min = 0, max = 0;
-  gboolean update = gst_query_get_n_allocation_pools (query) > 0;
-
-  gst_query_parse_allocation (query, &caps, NULL);
-  if (!caps || !gst_video_info_from_caps (&info, caps))
-    return FALSE;
-  if (update)
-    gst_query_parse_nth_allocation_pool (query, 0, &pool, &size, &min, &max);
-  size = MAX (size, info.size);
-  if (!pool)
-    pool = gst_video_buffer_pool_new ();
-
-  config = gst_buffer_pool_get_config (pool);
-  gst_buffer_pool_config_set_params (config, caps, size, min, max);
-  if (gst_query_find_allocation_meta (query, GST_VIDEO_META_API_TYPE, NULL))
-    gst_buffer_pool_config_add_option (config, GST_BUFFER_POOL_OPTION_VIDEO_META);
-  if (!gst_buffer_pool_set_config (pool, config))
-    GST_DEBUG_OBJECT (trans, "the pool changed its configuration");
-
-  if (update)
-    gst_query_set_nth_allocation_pool (query, 0, pool, size, min, max);
-  else
-    gst_query_add_allocation_pool (query, pool, size, min, max);
-  gst_object_unref (pool);
-  return GST_BASE_TRANSFORM_CLASS (parent_class)->decide_allocation (trans,
-      query);
-}
-
-static gboolean
-gst_yonos_upscale_filter_meta (GstBaseTransform * trans, GstQuery * query,
-    GType api, const GstStructure * params)
-{
-  /* Whoever is upstream shall crop itself: whole frames are enlarged. */
-  return api != GST_VIDEO_CROP_META_API_TYPE;
-}
-
-static gboolean
-has_only_tags (GType api, const gchar * const *valid)
-{
-  for (const gchar * const *tag = gst_meta_api_type_get_tags (api); *tag; tag++)
-    if (!g_strv_contains (valid, *tag))
-      return FALSE;
-  return TRUE;
-}
-
-static gboolean
-gst_yonos_upscale_transform_meta (GstBaseTransform * trans, GstBuffer * outbuf,
-    GstMeta * meta, GstBuffer * inbuf)
-{
-  static const gchar *const valid_tags[] = { GST_META_TAG_VIDEO_STR,
-    GST_META_TAG_VIDEO_ORIENTATION_STR, GST_META_TAG_VIDEO_SIZE_STR, NULL
-  };
-  GstYonosUpscale *self = GST_YONOS_UPSCALE (trans);
-  const GstMetaInfo *info = meta->info;
-
-  if (info->api == GST_VIDEO_CROP_META_API_TYPE)
-    return FALSE;
-  if (!gst_meta_api_type_get_tags (info->api))
-    return TRUE;
-  if (!has_only_tags (info->api, valid_tags))
-    return GST_BASE_TRANSFORM_CLASS (parent_class)->transform_meta (trans,
-        outbuf, meta, inbuf);
-  if (gst_meta_api_type_has_tag (info->api,
-          g_quark_from_static_string (GST_META_TAG_VIDEO_SIZE_STR))) {
-    GstVideoMetaTransform scale = { &self->in_info, &self->out_info };
-
-    if (info->transform_func)
-      info->transform_func (outbuf, meta, inbuf,
-          gst_video_meta_transform_scale_get_quark (), &scale);
-    return FALSE;
-  }
-  return TRUE;
-}
-
-static YonosFrame
-frame_planes (GstVideoFrame * frame)
-{
-  YonosFrame f = { {NULL,}, {0,} };
-
-  for (guint i = 0; i < GST_VIDEO_FRAME_N_PLANES (frame); i++) {
-    f.plane[i] = GST_VIDEO_FRAME_PLANE_DATA (frame, i);
-    f.stride[i] = GST_VIDEO_FRAME_PLANE_STRIDE (frame, i);
-  }
-  return f;
-}
 
 static void
 gst_yonos_upscale_before_transform (GstBaseTransform * trans, GstBuffer * buf)
@@ -282,8 +160,8 @@ gst_yonos_upscale_transform (GstBaseTransform * trans, GstBuffer * inbuf,
     return GST_FLOW_ERROR;
   }
 
-  from = frame_planes (&in);
-  to = frame_planes (&out);
+  from = gst_yonos_frame_planes (&in);
+  to = gst_yonos_frame_planes (&out);
   done = yonos_upscaler_run (self->upscaler, &from, &to, &err);
   gst_video_frame_unmap (&out);
   gst_video_frame_unmap (&in);
@@ -358,20 +236,15 @@ gst_yonos_upscale_class_init (GstYonosUpscaleClass * klass)
   object_class->finalize = gst_yonos_upscale_finalize;
   gst_yonos_settings_install (object_class);
 
-  gst_element_class_add_static_pad_template (element_class, &sink_template);
-  gst_element_class_add_static_pad_template (element_class, &src_template);
+  gst_yonos_add_pad_templates (element_class);
   gst_element_class_set_static_metadata (element_class, "Neural upscaler",
       "Filter/Effect/Converter/Scaler/Video",
-      "Enlarges video 2, 4 or 8 times with a neural network", "gst-yonos");
+      "Enlarges video up to 8 times with a neural network", "gst-yonos");
 
   trans_class->transform_caps = gst_yonos_upscale_transform_caps;
   trans_class->fixate_caps = gst_yonos_upscale_fixate_caps;
   trans_class->set_caps = gst_yonos_upscale_set_caps;
-  trans_class->get_unit_size = gst_yonos_upscale_get_unit_size;
-  trans_class->propose_allocation = gst_yonos_upscale_propose_allocation;
-  trans_class->decide_allocation = gst_yonos_upscale_decide_allocation;
-  trans_class->filter_meta = gst_yonos_upscale_filter_meta;
-  trans_class->transform_meta = gst_yonos_upscale_transform_meta;
+  gst_yonos_buffers_init_class (trans_class);
   trans_class->before_transform = gst_yonos_upscale_before_transform;
   trans_class->transform = gst_yonos_upscale_transform;
   trans_class->src_event = gst_yonos_upscale_src_event;

@@ -21,10 +21,13 @@ static const Refusal refusals[] = {
     {"unnamed-model", CAPS, NULL, "", "set the model property"},
     {"no-shipped-model", CAPS, NULL, NULL, "fast-x2.safetensors: set the model property"},
     {"interlaced", CAPS ",interlace-mode=interleaved", NULL, NULL, "put deinterlace in front"},
-    {"odd-ratio", CAPS, "video/x-raw,width=102,height=54", NULL, "cannot make 102x54 from 34x18"},
-    {"two-ratios", CAPS, "video/x-raw,width=68,height=72", NULL, "cannot make 68x72 from 34x18"},
-    {"downscaling", CAPS, "video/x-raw,width=17,height=9", NULL, "cannot make 17x9 from 34x18"},
-    {"same-size", CAPS, "video/x-raw,width=34,height=18", NULL, "cannot make 34x18 from 34x18"},
+    {"interlaced-same-size", CAPS ",interlace-mode=mixed", "video/x-raw,width=34,height=18", NULL,
+     "put deinterlace in front"},
+    {"beyond-8", CAPS, "video/x-raw,width=273,height=144", NULL, "up to 8 times, and cannot make 273x144 from 34x18"},
+    {"beyond-8-upwards", CAPS, "video/x-raw,width=272,height=145", NULL, "ask for 272x144 at most"},
+    {"downscaling", CAPS, "video/x-raw,width=17,height=9", NULL, "only enlarges, and cannot make 17x9 from 34x18"},
+    {"flatter", CAPS, "video/x-raw,width=68,height=17", NULL, "cannot make 68x17 from 34x18"},
+    {"no-model-between", CAPS, "video/x-raw,width=102,height=54", NULL, "fast-x4.safetensors: set the model property"},
     {"too-large", "video/x-raw,format=I420,framerate=25/1,width=9000,height=16", NULL, NULL, "up to 16384x16384"},
 };
 
