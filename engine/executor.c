@@ -35,6 +35,11 @@ gboolean yonos_executor_run(YonosExecutor *ex, GError **error)
     return ex->class->run(ex, error);
 }
 
+gboolean yonos_executor_profile(YonosExecutor *ex, double *seconds, GError **error)
+{
+    return ex->class->profile(ex, seconds, error);
+}
+
 void yonos_executor_free(YonosExecutor *ex)
 {
     if (ex)

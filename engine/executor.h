@@ -21,12 +21,16 @@ typedef struct {
     gboolean (*write)(YonosExecutor *ex, YonosBufferId buffer, gsize offset, const void *data, gsize n, GError **error);
     gboolean (*read)(YonosExecutor *ex, YonosBufferId buffer, gsize offset, void *data, gsize n, GError **error);
     gboolean (*run)(YonosExecutor *ex, GError **error);
+    gboolean (*profile)(YonosExecutor *ex, double *seconds, GError **error);
     void (*free)(YonosExecutor *ex);
 } YonosExecutorClass;
 
 struct YonosExecutor {
     const YonosExecutorClass *class;
     const YonosGraph *graph;
+    gsize element_size;    /* bytes of an F32 element in the arena */
+    gsize memory;          /* bytes that it holds on its device */
+    double device_seconds; /* of the last run by the device's own clock; 0: it tells none */
 };
 
 /* Copies n elements (floats, or bytes of a U8 buffer) in or out. A range outside the buffer is an error. Buffers are
@@ -36,4 +40,8 @@ gboolean yonos_executor_write(YonosExecutor *ex, YonosBufferId buffer, gsize off
 gboolean yonos_executor_read(YonosExecutor *ex, YonosBufferId buffer, gsize offset, void *data, gsize n,
                              GError **error);
 gboolean yonos_executor_run(YonosExecutor *ex, GError **error);
+
+/* A run that also tells how long every node took: `seconds` has an entry for each of the graph's nodes. For benchmarks:
+ * it may allocate and be slower. YONOS_ERROR_UNSUPPORTED where the device has no clock. */
+gboolean yonos_executor_profile(YonosExecutor *ex, double *seconds, GError **error);
 void yonos_executor_free(YonosExecutor *ex); /* NULL is fine */

@@ -43,6 +43,7 @@ struct YonosUpscaler {
     gboolean field_stale;                    /* the executor has another one */
     float *weights;                          /* as in the model, with two decoders; NULL: it has one */
     float fidelity, default_fidelity, mixed; /* mixed: what the executor has, or -1 */
+    YonosUpscalerTimes times;
 };
 
 void yonos_upscaler_free(YonosUpscaler *up)
@@ -76,6 +77,16 @@ const YonosDeviceInfo *yonos_upscaler_device_info(const YonosUpscaler *up)
 const char *yonos_upscaler_note(const YonosUpscaler *up)
 {
     return up->note;
+}
+
+const YonosUpscalerTimes *yonos_upscaler_times(const YonosUpscaler *up)
+{
+    return &up->times;
+}
+
+gsize yonos_upscaler_memory(const YonosUpscaler *up)
+{
+    return up->executor ? up->executor->memory : 0;
 }
 
 static gboolean check_params(const YonosUpscalerParams *p, GError **error)
@@ -330,14 +341,32 @@ void yonos_upscaler_set_split(YonosUpscaler *up, float split)
     up->split = CLAMP(split, 0, 1);
 }
 
+/* Seconds since *last, which becomes now. */
+static double lap(gint64 *last)
+{
+    gint64 now = g_get_monotonic_time(), spent = now - *last;
+
+    *last = now;
+    return 1e-6 * (double)spent;
+}
+
 static gboolean run_network(YonosUpscaler *up, GError **error)
 {
     gsize n_in = (gsize)up->in.width * up->in.height * 3, n_out = (gsize)up->out.width * up->out.height * 3;
+    gint64 last = g_get_monotonic_time();
 
-    return write_fidelity(up, error) && write_noise(up, error) &&
-           yonos_executor_write(up->executor, up->x, 0, up->small, n_in, error) &&
-           yonos_executor_run(up->executor, error) &&
-           yonos_executor_read(up->executor, up->y, 0, up->large, n_out, error);
+    if (!write_fidelity(up, error) || !write_noise(up, error) ||
+        !yonos_executor_write(up->executor, up->x, 0, up->small, n_in, error))
+        return FALSE;
+    up->times.upload = lap(&last);
+    if (!yonos_executor_run(up->executor, error))
+        return FALSE;
+    up->times.compute = lap(&last);
+    up->times.device = up->executor->device_seconds;
+    if (!yonos_executor_read(up->executor, up->y, 0, up->large, n_out, error))
+        return FALSE;
+    up->times.download = lap(&last);
+    return TRUE;
 }
 
 static gboolean run_plain(YonosUpscaler *up, int first, GError **error)
@@ -399,8 +428,10 @@ gboolean yonos_upscaler_run(YonosUpscaler *up, const YonosFrame *in, const Yonos
     int ours = up->executor ? (int)lrintf(up->split * (float)up->out.width) : 0;
     gboolean same_size = up->in.width == up->out.width && up->in.height == up->out.height;
     const float *made = same_size && ours == 0 ? up->small : up->large;
+    gint64 last = g_get_monotonic_time();
 
     yonos_frame_to_rgb(&up->in, in, up->small, up->in.width);
+    up->times.to_rgb = lap(&last);
     if ((ours > 0 && !run_network(up, error)) ||
         (ours < up->out.width && made == up->large && !run_plain(up, ours, error)))
         return FALSE;
@@ -408,6 +439,8 @@ gboolean yonos_upscaler_run(YonosUpscaler *up, const YonosFrame *in, const Yonos
         make_gray(up);
     if (ours > 0 && ours < up->out.width)
         draw_line(up, ours);
+    last = g_get_monotonic_time();
     yonos_frame_from_rgb(&up->out, out, made, up->out.width);
+    up->times.from_rgb = lap(&last);
     return run_alpha(up, in, out, error);
 }

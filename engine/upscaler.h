@@ -58,6 +58,16 @@ void yonos_upscaler_set_split(YonosUpscaler *up, float split);
 /* FALSE: it was made without a model. */
 gboolean yonos_upscaler_has_network(const YonosUpscaler *up);
 
+/* Where the last frame's time went, in seconds of the host's clock, and how long its network took by the device's own
+ * clock (0: it tells none). For benchmarks. */
+typedef struct {
+    double to_rgb, upload, compute, download, from_rgb, device;
+} YonosUpscalerTimes;
+const YonosUpscalerTimes *yonos_upscaler_times(const YonosUpscaler *up);
+
+/* Bytes that its network holds on its device. */
+gsize yonos_upscaler_memory(const YonosUpscaler *up);
+
 /* Name of the device that runs it: "CPU" or the Vulkan device's name; and what else there is to say of it. Live as long
  * as `up`. */
 const char *yonos_upscaler_device(const YonosUpscaler *up);

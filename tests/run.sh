@@ -15,7 +15,7 @@ suite() {
     total=$((total + ok)); failed=$((failed + bad)); skipped=$((skipped + skip))
 }
 
-suite build-test
+suite build-test -Dbenchmarks=true
 # GLib's own one-time allocations are not ours to free
 export ASAN_OPTIONS=detect_leaks=1 LSAN_OPTIONS=suppressions=$PWD/tests/lsan.supp:print_suppressions=0 G_SLICE=always-malloc
 # the Vulkan checks take minutes under ASan and their leaks are the driver's: left to the first suite

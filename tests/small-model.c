@@ -59,6 +59,7 @@ static float *weights(const YonosGraph *g, const SmallModel *model)
 void small_model_make(const char *path, const SmallModel *model)
 {
     int scale = model->scale;
+    const char *tier = model->tier ? model->tier : "fast";
     YonosGraph *g = yonos_graph_new();
     int side = yonos_compact_padded(1, scale), grid = side * scale / 8;
     YonosTensorId x = yonos_graph_input(g, "frame", YONOS_F32, (YonosShape){1, side, side, 3});
@@ -68,14 +69,14 @@ void small_model_make(const char *path, const SmallModel *model)
     GError *error = NULL;
     float *values;
 
-    yonos_compact_upscale(g, yonos_compact_tier("fast"), x, z, scale);
+    yonos_compact_upscale(g, yonos_compact_tier(tier), x, z, scale);
     if (model->perceptual)
         yonos_model_file_add_perceptual(g);
     g_assert_true(yonos_graph_check(g, &error));
     values = weights(g, model);
     g_hash_table_insert(metadata, "format", YONOS_MODEL_FORMAT);
     g_hash_table_insert(metadata, "architecture", "compact");
-    g_hash_table_insert(metadata, "tier", "fast");
+    g_hash_table_insert(metadata, "tier", (char *)tier);
     g_hash_table_insert(metadata, "scale", text);
     if (model->fidelity)
         g_hash_table_insert(metadata, "fidelity", (char *)model->fidelity);

@@ -5,6 +5,7 @@
 
 typedef struct {
     int scale;
+    const char *tier;     /* NULL: fast */
     guint64 seed;
     gboolean deaf;        /* its noise is multiplied by zero */
     gboolean plain;       /* adds nothing to bicubic */
@@ -13,6 +14,6 @@ typedef struct {
     const char *fidelity; /* metadata; may be NULL */
 } SmallModel;
 
-/* Writes an untrained model of the tier fast: seeded normal weights, scaled so that the residual stays small. */
+/* Writes an untrained model: seeded normal weights, scaled so that the residual stays small. */
 void small_model_make(const char *path, const SmallModel *model);
 void small_model_write(const char *path, int scale, guint64 seed);

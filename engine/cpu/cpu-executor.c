@@ -6,6 +6,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #define ALIGN_ELEMENTS 16 /* one 64-byte vector */
 #define ALIGN_BYTES 64
@@ -25,16 +26,16 @@ typedef struct {
     guint n_steps;
     Step *steps;
     guint64 weights_version;
-    gint64 *profile; /* microseconds by op; the caller's */
 } CpuExecutor;
 
-static void *memory_new(gsize bytes)
+static void *memory_new(CpuExecutor *cpu, gsize bytes)
 {
     void *memory = NULL;
 
     if (bytes > G_MAXSSIZE - ALIGN_BYTES || posix_memalign(&memory, ALIGN_BYTES, MAX(bytes, ALIGN_BYTES)))
         return NULL;
     memset(memory, 0, MAX(bytes, ALIGN_BYTES));
+    cpu->base.memory += bytes;
     return memory;
 }
 
@@ -78,22 +79,39 @@ static gboolean step_run(const Step *step, guint64 weights_version)
     return TRUE;
 }
 
-static gboolean cpu_run(YonosExecutor *ex, GError **error)
+static double now(void)
 {
-    CpuExecutor *cpu = (CpuExecutor *)ex;
+    struct timespec t;
 
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+/* `seconds` by node, or NULL. */
+static gboolean steps_run(CpuExecutor *cpu, double *seconds, GError **error)
+{
     for (guint i = 0; i < cpu->n_steps; i++) {
         Step *step = &cpu->steps[i];
-        gint64 start = cpu->profile ? g_get_monotonic_time() : 0;
+        double start = seconds ? now() : 0;
         if (!step_run(step, cpu->weights_version)) {
             g_set_error(error, YONOS_ERROR, YONOS_ERROR_DEVICE,
                         "The CPU library failed in operation '%s'; memory may be short.", step->op->name);
             return FALSE;
         }
-        if (cpu->profile)
-            cpu->profile[step->call.node->op] += g_get_monotonic_time() - start;
+        if (seconds)
+            seconds[i] = now() - start;
     }
     return TRUE;
+}
+
+static gboolean cpu_run(YonosExecutor *ex, GError **error)
+{
+    return steps_run((CpuExecutor *)ex, NULL, error);
+}
+
+static gboolean cpu_profile(YonosExecutor *ex, double *seconds, GError **error)
+{
+    return steps_run((CpuExecutor *)ex, seconds, error);
 }
 
 static void cpu_free(YonosExecutor *ex)
@@ -143,7 +161,7 @@ static void step_prepare(CpuExecutor *cpu, const YonosPlan *plan, guint i, gbool
     step->fast = step->override && (step->state || !step->override->prepare);
 }
 
-static const YonosExecutorClass cpu_class = {"cpu", cpu_write, cpu_read, cpu_run, cpu_free};
+static const YonosExecutorClass cpu_class = {"cpu", cpu_write, cpu_read, cpu_run, cpu_profile, cpu_free};
 
 YonosExecutor *yonos_cpu_executor_new(const YonosGraph *graph, gboolean reference_only, GError **error)
 {
@@ -152,13 +170,13 @@ YonosExecutor *yonos_cpu_executor_new(const YonosGraph *graph, gboolean referenc
     gboolean whole;
 
     yonos_cpu_wait_asleep();
-    cpu->base = (YonosExecutor){&cpu_class, graph};
+    cpu->base = (YonosExecutor){.class = &cpu_class, .graph = graph, .element_size = sizeof(float)};
     yonos_plan_make(&plan, graph, ALIGN_ELEMENTS);
-    cpu->arena = memory_new(plan.arena_size * sizeof(float));
+    cpu->arena = memory_new(cpu, plan.arena_size * sizeof(float));
     cpu->buffers = g_new0(void *, graph->buffers->len);
     whole = cpu->arena != NULL;
     for (guint i = 0; whole && i < graph->buffers->len; i++) {
-        cpu->buffers[i] = memory_new(g_array_index(graph->buffers, YonosBuffer, i).size * element_size(graph, i));
+        cpu->buffers[i] = memory_new(cpu, g_array_index(graph->buffers, YonosBuffer, i).size * element_size(graph, i));
         whole = cpu->buffers[i] != NULL;
     }
     if (whole) {
@@ -175,9 +193,4 @@ YonosExecutor *yonos_cpu_executor_new(const YonosGraph *graph, gboolean referenc
     }
     yonos_plan_clear(&plan);
     return (YonosExecutor *)cpu;
-}
-
-void yonos_cpu_executor_profile(YonosExecutor *ex, gint64 *microseconds)
-{
-    ((CpuExecutor *)ex)->profile = microseconds;
 }

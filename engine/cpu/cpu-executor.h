@@ -6,7 +6,3 @@
 /* Plans `graph` for the CPU. `reference_only` runs the plain C reference of every op: slow, and the truth.
  * NULL with YONOS_ERROR_MEMORY when the arena or a buffer cannot be had. */
 YonosExecutor *yonos_cpu_executor_new(const YonosGraph *graph, gboolean reference_only, GError **error);
-
-/* From now on each run adds the microseconds spent in every kind of operation to microseconds[op], YONOS_OP_COUNT
- * entries of the caller's; NULL stops it. */
-void yonos_cpu_executor_profile(YonosExecutor *ex, gint64 *microseconds);

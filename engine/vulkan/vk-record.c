@@ -106,6 +106,20 @@ static gboolean node_record(YonosVkRecord *r, VkCommandBuffer commands, const Yo
     return TRUE;
 }
 
+static void stamp(const YonosVkRecord *r, VkCommandBuffer commands, guint32 nodes_done)
+{
+    gboolean last = nodes_done == r->graph->nodes->len;
+
+    if (!r->stamps)
+        return;
+    if (!nodes_done) {
+        vkCmdResetQueryPool(commands, r->stamps, 0, r->stamp_nodes ? r->graph->nodes->len + 1 : 2);
+        vkCmdWriteTimestamp(commands, VK_PIPELINE_STAGE_TOP_OF_PIPE_BIT, r->stamps, 0);
+    } else if (r->stamp_nodes || last) {
+        vkCmdWriteTimestamp(commands, VK_PIPELINE_STAGE_BOTTOM_OF_PIPE_BIT, r->stamps, r->stamp_nodes ? nodes_done : 1);
+    }
+}
+
 gboolean yonos_vk_record(YonosVkRecord *r, VkCommandBuffer commands, GError **error)
 {
     guint32 n = MAX(1, r->graph->nodes->len);
@@ -120,8 +134,11 @@ gboolean yonos_vk_record(YonosVkRecord *r, VkCommandBuffer commands, GError **er
     r->writes = g_array_new(FALSE, FALSE, sizeof(YonosVkSpan));
     VK(vkCreateDescriptorPool(r->device->device, &pool, NULL, &r->pool));
     done = yonos_vk_commands_begin(commands, FALSE, error);
-    for (guint k = 0; done && k < r->graph->nodes->len; k++)
+    stamp(r, commands, 0);
+    for (guint k = 0; done && k < r->graph->nodes->len; k++) {
         done = node_record(r, commands, &g_array_index(r->graph->nodes, YonosNode, k), error);
+        stamp(r, commands, k + 1);
+    }
     done = done && yonos_vk_commands_end(commands, error);
 fail:
     g_array_unref(r->reads);

@@ -17,10 +17,12 @@ typedef struct {
     const YonosGraph *graph;
     const YonosVkSpan *spans; /* by tensor id */
     gsize element_size;
+    VkQueryPool stamps;    /* written at the start and after the last node, or after every one; may be none */
+    gboolean stamp_nodes;
     VkDescriptorPool pool; /* made by yonos_vk_record, owned by the caller */
     GArray *reads, *writes; /* YonosVkSpan since the last barrier */
 } YonosVkRecord;
 
-/* Records every node with the barriers that they need. `r` has the fields up to element_size set, the rest zero; after
+/* Records every node with the barriers that they need. `r` has the fields up to stamp_nodes set, the rest zero; after
  * it, also after a failure, only pool is left to free. */
 gboolean yonos_vk_record(YonosVkRecord *r, VkCommandBuffer commands, GError **error);

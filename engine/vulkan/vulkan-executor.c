@@ -19,6 +19,7 @@ typedef struct {
     YonosVkBuffer *buffers; /* by buffer id */
     VkDescriptorPool pool;
     VkCommandBuffer run, copy;
+    VkQueryPool stamps; /* around a run; none where the queue has no clock */
 } VulkanExecutor;
 
 static gboolean is_bytes(const VulkanExecutor *vk, YonosBufferId buffer)
@@ -85,13 +86,6 @@ static gboolean vulkan_read(YonosExecutor *ex, YonosBufferId buffer, gsize offse
     return TRUE;
 }
 
-static gboolean vulkan_run(YonosExecutor *ex, GError **error)
-{
-    VulkanExecutor *vk = (VulkanExecutor *)ex;
-
-    return yonos_vk_device_submit(&vk->device, vk->run, error);
-}
-
 static void vulkan_free(YonosExecutor *ex)
 {
     VulkanExecutor *vk = (VulkanExecutor *)ex;
@@ -99,6 +93,7 @@ static void vulkan_free(YonosExecutor *ex)
     if (vk->device.device) {
         vkDeviceWaitIdle(vk->device.device);
         vkDestroyDescriptorPool(vk->device.device, vk->pool, NULL);
+        vkDestroyQueryPool(vk->device.device, vk->stamps, NULL);
         yonos_vk_kernels_clear(&vk->kernels, &vk->device);
         for (guint k = 0; vk->buffers && k < ex->graph->buffers->len; k++)
             yonos_vk_buffer_clear(&vk->device, &vk->buffers[k]);
@@ -110,43 +105,69 @@ static void vulkan_free(YonosExecutor *ex)
     g_free(vk);
 }
 
-static gboolean memory_make(VulkanExecutor *vk, const YonosPlan *plan, GError **error)
+static gboolean commands_new(VulkanExecutor *vk, VkCommandBuffer *commands, GError **error)
 {
-    const YonosGraph *graph = vk->base.graph;
     VkCommandBufferAllocateInfo allocate = {.sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_ALLOCATE_INFO,
                                             .commandPool = vk->device.pool,
                                             .level = VK_COMMAND_BUFFER_LEVEL_PRIMARY,
                                             .commandBufferCount = 1};
-    gsize element = vk->device.half ? sizeof(guint16) : sizeof(float);
 
-    VK(vkAllocateCommandBuffers(vk->device.device, &allocate, &vk->run));
-    VK(vkAllocateCommandBuffers(vk->device.device, &allocate, &vk->copy));
-    if (!yonos_vk_buffer_make(&vk->device, &vk->staging, STAGING_BYTES, YONOS_VK_STAGING, error) ||
-        !yonos_vk_buffer_make(&vk->device, &vk->arena, plan->arena_size * element, YONOS_VK_STORAGE, error) ||
+    VK(vkAllocateCommandBuffers(vk->device.device, &allocate, commands));
+    return TRUE;
+fail:
+    return FALSE;
+}
+
+/* None where the queue has no clock, or nothing runs. */
+static gboolean stamps_make(VulkanExecutor *vk, guint n, VkQueryPool *stamps, GError **error)
+{
+    VkQueryPoolCreateInfo info = {
+        .sType = VK_STRUCTURE_TYPE_QUERY_POOL_CREATE_INFO, .queryType = VK_QUERY_TYPE_TIMESTAMP, .queryCount = n};
+
+    if (vk->device.properties.limits.timestampComputeAndGraphics && vk->base.graph->nodes->len)
+        VK(vkCreateQueryPool(vk->device.device, &info, NULL, stamps));
+    return TRUE;
+fail:
+    return FALSE;
+}
+
+static gboolean buffer_make(VulkanExecutor *vk, YonosVkBuffer *b, VkDeviceSize size, YonosVkMemoryKind kind,
+                            GError **error)
+{
+    if (!yonos_vk_buffer_make(&vk->device, b, size, kind, error))
+        return FALSE;
+    vk->base.memory += b->size;
+    return TRUE;
+}
+
+static gboolean memory_make(VulkanExecutor *vk, const YonosPlan *plan, GError **error)
+{
+    const YonosGraph *graph = vk->base.graph;
+
+    if (!commands_new(vk, &vk->run, error) || !commands_new(vk, &vk->copy, error) ||
+        !buffer_make(vk, &vk->staging, STAGING_BYTES, YONOS_VK_STAGING, error) ||
+        !buffer_make(vk, &vk->arena, plan->arena_size * vk->base.element_size, YONOS_VK_STORAGE, error) ||
         !yonos_vk_commands_begin(vk->copy, TRUE, error))
-        goto fail;
+        return FALSE;
     vk->buffers = g_new0(YonosVkBuffer, graph->buffers->len);
     for (guint k = 0; k < graph->buffers->len; k++) {
         gsize size = g_array_index(graph->buffers, YonosBuffer, k).size * device_size(vk, k);
-        if (!yonos_vk_buffer_make(&vk->device, &vk->buffers[k], size, YONOS_VK_STORAGE, error))
-            goto fail;
+        if (!buffer_make(vk, &vk->buffers[k], size, YONOS_VK_STORAGE, error))
+            return FALSE;
         vkCmdFillBuffer(vk->copy, vk->buffers[k].buffer, 0, VK_WHOLE_SIZE, 0);
     }
     return yonos_vk_commands_end(vk->copy, error) && yonos_vk_device_submit(&vk->device, vk->copy, error);
-fail:
-    return FALSE;
 }
 
 static YonosVkSpan *spans_make(const VulkanExecutor *vk, const YonosPlan *plan)
 {
     const YonosGraph *graph = vk->base.graph;
     YonosVkSpan *spans = g_new0(YonosVkSpan, MAX(1, graph->tensors->len));
-    gsize element = vk->device.half ? sizeof(guint16) : sizeof(float);
 
     for (guint k = 0; k < graph->tensors->len; k++) {
         const YonosTensor *t = yonos_graph_at(graph, (YonosTensorId)k);
         gboolean arena = t->buffer == YONOS_ARENA;
-        gsize size = arena ? element : device_size(vk, t->buffer);
+        gsize size = arena ? vk->base.element_size : device_size(vk, t->buffer);
         spans[k].buffer = arena ? vk->arena.buffer : vk->buffers[t->buffer].buffer;
         spans[k].offset = (arena ? plan->offset[k] : t->offset) * size;
         spans[k].size = yonos_shape_elements(t->shape) * size;
@@ -154,22 +175,84 @@ static YonosVkSpan *spans_make(const VulkanExecutor *vk, const YonosPlan *plan)
     return spans;
 }
 
-static gboolean commands_make(VulkanExecutor *vk, const YonosPlan *plan, GError **error)
+/* A run of all nodes; *pool is the caller's to free. */
+static gboolean record(VulkanExecutor *vk, const YonosPlan *plan, VkCommandBuffer commands, VkQueryPool stamps,
+                       gboolean stamp_nodes, VkDescriptorPool *pool, GError **error)
 {
     YonosVkSpan *spans = spans_make(vk, plan);
     YonosVkRecord record = {.device = &vk->device,
                             .kernels = &vk->kernels,
                             .graph = vk->base.graph,
                             .spans = spans,
-                            .element_size = vk->device.half ? sizeof(guint16) : sizeof(float)};
-    gboolean done = yonos_vk_record(&record, vk->run, error);
+                            .element_size = vk->base.element_size,
+                            .stamps = stamps,
+                            .stamp_nodes = stamp_nodes};
+    gboolean done = yonos_vk_record(&record, commands, error);
 
-    vk->pool = record.pool;
+    *pool = record.pool;
     g_free(spans);
     return done;
 }
 
-static const YonosExecutorClass vulkan_class = {"vulkan", vulkan_write, vulkan_read, vulkan_run, vulkan_free};
+static void plan_make(const VulkanExecutor *vk, YonosPlan *plan)
+{
+    VkDeviceSize align = vk->device.properties.limits.minStorageBufferOffsetAlignment;
+
+    yonos_plan_make(plan, vk->base.graph, MAX(align, 16) / vk->base.element_size);
+}
+
+/* The seconds between each two of n + 1 time stamps. */
+static gboolean stamps_read(VulkanExecutor *vk, VkQueryPool stamps, guint n, double *seconds, GError **error)
+{
+    guint64 ticks[2];
+
+    for (guint k = 0; k < n; k++) {
+        VK(vkGetQueryPoolResults(vk->device.device, stamps, k, 2, sizeof ticks, ticks, sizeof *ticks,
+                                 VK_QUERY_RESULT_64_BIT | VK_QUERY_RESULT_WAIT_BIT));
+        seconds[k] = (double)(ticks[1] - ticks[0]) * vk->device.properties.limits.timestampPeriod * 1e-9;
+    }
+    return TRUE;
+fail:
+    return FALSE;
+}
+
+static gboolean vulkan_run(YonosExecutor *ex, GError **error)
+{
+    VulkanExecutor *vk = (VulkanExecutor *)ex;
+
+    return yonos_vk_device_submit(&vk->device, vk->run, error) &&
+           (!vk->stamps || stamps_read(vk, vk->stamps, 1, &ex->device_seconds, error));
+}
+
+static gboolean vulkan_profile(YonosExecutor *ex, double *seconds, GError **error)
+{
+    VulkanExecutor *vk = (VulkanExecutor *)ex;
+    VkDescriptorPool pool = VK_NULL_HANDLE;
+    VkQueryPool stamps = VK_NULL_HANDLE;
+    VkCommandBuffer run = VK_NULL_HANDLE;
+    guint n = ex->graph->nodes->len;
+    YonosPlan plan = {0};
+    gboolean done = FALSE;
+
+    if (!vk->stamps) {
+        g_set_error(error, YONOS_ERROR, YONOS_ERROR_UNSUPPORTED, "The Vulkan device '%s' has no clock to measure by.",
+                    vk->device.properties.deviceName);
+        return FALSE;
+    }
+    plan_make(vk, &plan);
+    done = stamps_make(vk, n + 1, &stamps, error) && commands_new(vk, &run, error) &&
+           record(vk, &plan, run, stamps, TRUE, &pool, error);
+    done = done && yonos_vk_device_submit(&vk->device, run, error) && stamps_read(vk, stamps, n, seconds, error);
+    vkDestroyQueryPool(vk->device.device, stamps, NULL);
+    vkDestroyDescriptorPool(vk->device.device, pool, NULL);
+    if (run)
+        vkFreeCommandBuffers(vk->device.device, vk->device.pool, 1, &run);
+    yonos_plan_clear(&plan);
+    return done;
+}
+
+static const YonosExecutorClass vulkan_class = {"vulkan",       vulkan_write, vulkan_read,    vulkan_run,
+                                                vulkan_profile, vulkan_free};
 
 YonosExecutor *yonos_vulkan_executor_new(const YonosGraph *graph, const YonosVulkanOptions *options, GError **error)
 {
@@ -177,13 +260,14 @@ YonosExecutor *yonos_vulkan_executor_new(const YonosGraph *graph, const YonosVul
     YonosPlan plan = {0};
     gboolean done;
 
-    vk->base = (YonosExecutor){&vulkan_class, graph};
+    vk->base = (YonosExecutor){.class = &vulkan_class, .graph = graph};
     done = yonos_vk_device_open(&vk->device, options ? options : &(YonosVulkanOptions){0}, error);
     if (done) {
-        VkDeviceSize align = vk->device.properties.limits.minStorageBufferOffsetAlignment;
-        yonos_plan_make(&plan, graph, MAX(align, 16) / (vk->device.half ? sizeof(guint16) : sizeof(float)));
+        vk->base.element_size = vk->device.half ? sizeof(guint16) : sizeof(float);
+        plan_make(vk, &plan);
         done = yonos_vk_kernels_make(&vk->kernels, &vk->device, vk->device.half, error) &&
-               memory_make(vk, &plan, error) && commands_make(vk, &plan, error);
+               memory_make(vk, &plan, error) && stamps_make(vk, 2, &vk->stamps, error) &&
+               record(vk, &plan, vk->run, vk->stamps, FALSE, &vk->pool, error);
         yonos_plan_clear(&plan);
     }
     if (done) {
