@@ -2,7 +2,6 @@
 #include "gstyonoslive.h"
 #include "gstyonosbuffers.h"
 #include "gstyonosmodel.h"
-#include "gstyonosnegotiate.h"
 #include "gstyonosnetworks.h"
 #include "gstyonossettings.h"
 

@@ -74,6 +74,58 @@ gst_yonos_upscale_transform_caps (GstBaseTransform * trans,
   return ret;
 }
 
+static gboolean
+has_size (const GstCaps * caps, gint width, gint height)
+{
+  for (guint i = 0; i < gst_caps_get_size (caps); i++) {
+    const GstStructure *s = gst_caps_get_structure (caps, i);
+    gint w, h;
+
+    if (gst_structure_get_int (s, "width", &w)
+        && gst_structure_get_int (s, "height", &h) && w == width && h == height)
+      return TRUE;
+  }
+  return FALSE;
+}
+
+/* The base class puts what downstream wants first as it is, and a source that
+ * can make it would leave nothing to enlarge. */
+gboolean
+gst_yonos_upscale_query (GstBaseTransform * trans, GstPadDirection direction,
+    GstQuery * query)
+{
+  GstBaseTransformClass *parent =
+      g_type_class_peek_parent (GST_BASE_TRANSFORM_GET_CLASS (trans));
+  gint scale = preferred_scale (GST_YONOS_UPSCALE (trans));
+  GstCaps *caps, *sorted, *rest;
+  gint width, height;
+
+  if (!parent->query (trans, direction, query))
+    return FALSE;
+  if (direction != GST_PAD_SINK || GST_QUERY_TYPE (query) != GST_QUERY_CAPS)
+    return TRUE;
+  gst_query_parse_caps_result (query, &caps);
+  if (!caps || gst_caps_is_any (caps))
+    return TRUE;
+  sorted = gst_caps_new_empty ();
+  rest = gst_caps_new_empty ();
+  for (guint i = 0; i < gst_caps_get_size (caps); i++) {
+    GstStructure *s = gst_caps_get_structure (caps, i);
+    gboolean first = gst_structure_get_int (s, "width", &width)
+        && gst_structure_get_int (s, "height", &height)
+        && width <= MAX_SIZE && height <= MAX_SIZE
+        && has_size (caps, width * scale, height * scale);
+
+    gst_caps_append_structure_full (first ? sorted : rest,
+        gst_structure_copy (s),
+        gst_caps_features_copy (gst_caps_get_features (caps, i)));
+  }
+  gst_caps_append (sorted, rest);
+  gst_query_set_caps_result (query, sorted);
+  gst_caps_unref (sorted);
+  return TRUE;
+}
+
 /* --- format --- */
 
 /* What is lost from one format to another, the worst first; of equal ones the
@@ -86,7 +138,7 @@ format_loss (const GstVideoFormatInfo * in, const GstVideoFormatInfo * out)
   gboolean coarser = FALSE, finer = FALSE;
   guint loss = 0;
 
-  for (guint c = 1; c < 3; c++) {
+  for (guint c = 1; c < 3 && !GST_VIDEO_FORMAT_INFO_IS_GRAY (in); c++) {
     gint x = GST_VIDEO_FORMAT_INFO_W_SUB (in, c);
     gint y = GST_VIDEO_FORMAT_INFO_H_SUB (in, c);
     gint out_x = GST_VIDEO_FORMAT_INFO_W_SUB (out, c);

@@ -11,6 +11,9 @@ GstCaps *gst_yonos_upscale_transform_caps (GstBaseTransform * trans,
 GstCaps *gst_yonos_upscale_fixate_caps (GstBaseTransform * trans,
     GstPadDirection direction, GstCaps * caps, GstCaps * othercaps);
 
+gboolean gst_yonos_upscale_query (GstBaseTransform * trans,
+    GstPadDirection direction, GstQuery * query);
+
 /* The network's scale from one frame to the other: 2, 4 or 8, the next where
  * the size lies between; 1 where it is the same; 0 after an error message. */
 gint gst_yonos_check_request (GstYonosUpscale * self, const GstVideoInfo * in,

@@ -88,11 +88,21 @@ forget (GstYonosUpscale * self)
 }
 
 static gboolean
+is_of (const GstVideoInfo * in, const GstVideoInfo * out,
+    const GstVideoInfo * other_in, const GstVideoInfo * other_out)
+{
+  return gst_video_info_is_equal (in, other_in)
+      && gst_video_info_is_equal (out, other_out);
+}
+
+static gboolean
 gst_yonos_upscale_set_caps (GstBaseTransform * trans, GstCaps * incaps,
     GstCaps * outcaps)
 {
   GstYonosUpscale *self = GST_YONOS_UPSCALE (trans);
   GstVideoInfo in, out;
+  gboolean passthrough;
+  gint scale;
 
   if (!gst_video_info_from_caps (&in, incaps)
       || !gst_video_info_from_caps (&out, outcaps)) {
@@ -100,22 +110,27 @@ gst_yonos_upscale_set_caps (GstBaseTransform * trans, GstCaps * incaps,
     return FALSE;
   }
   /* GstBaseTransform may ask again after a refusal: one message is enough. */
-  if ((self->upscaler || self->refused)
-      && gst_video_info_is_equal (&in, &self->in_info)
-      && gst_video_info_is_equal (&out, &self->out_info))
-    return !self->refused;
+  if (self->refused && is_of (&self->refused_in, &self->refused_out, &in, &out))
+    return FALSE;
+  if (self->upscaler && is_of (&self->in_info, &self->out_info, &in, &out))
+    return TRUE;
 
-  forget (self);
-  self->in_info = in;
-  self->out_info = out;
+  scale = gst_yonos_check_request (self, &in, &out);
+  passthrough = scale == 1 && gst_yonos_same_pixels (&in, &out);
+  if (scale > 0) {
+    forget (self);
+    self->in_info = in;
+    self->out_info = out;
+    self->scale = scale;
+    gst_base_transform_set_passthrough (trans, passthrough);
+    if (passthrough || gst_yonos_live_open (self))
+      return TRUE;
+  }
+  /* The pads keep their old caps, and with those the stream may go on. */
   self->refused = TRUE;
-  self->scale = gst_yonos_check_request (self, &in, &out);
-  gst_base_transform_set_passthrough (trans,
-      self->scale == 1 && gst_yonos_same_pixels (&in, &out));
-  self->refused = self->scale == 0
-      || (!gst_base_transform_is_passthrough (trans)
-      && !gst_yonos_live_open (self));
-  return !self->refused;
+  self->refused_in = in;
+  self->refused_out = out;
+  return FALSE;
 }
 
 /* --- buffers --- */
@@ -143,6 +158,7 @@ gst_yonos_upscale_transform (GstBaseTransform * trans, GstBuffer * inbuf,
 
   if (!self->upscaler)
     return self->refused ? GST_FLOW_ERROR : GST_FLOW_NOT_NEGOTIATED;
+  self->refused = FALSE;
   gst_yonos_live_before (self);
   start = g_get_monotonic_time ();
   if (!gst_video_frame_map (&in, &self->in_info, inbuf,
@@ -171,6 +187,8 @@ gst_yonos_upscale_transform (GstBaseTransform * trans, GstBuffer * inbuf,
     /* Until the next start, so that one message is all there is. */
     gst_yonos_live_close (self);
     self->refused = TRUE;
+    self->refused_in = self->in_info;
+    self->refused_out = self->out_info;
     return GST_FLOW_ERROR;
   }
   spent = g_get_monotonic_time () - start;
@@ -242,6 +260,7 @@ gst_yonos_upscale_class_init (GstYonosUpscaleClass * klass)
       "Enlarges video up to 8 times with a neural network", "gst-yonos");
 
   trans_class->transform_caps = gst_yonos_upscale_transform_caps;
+  trans_class->query = gst_yonos_upscale_query;
   trans_class->fixate_caps = gst_yonos_upscale_fixate_caps;
   trans_class->set_caps = gst_yonos_upscale_set_caps;
   gst_yonos_buffers_init_class (trans_class);

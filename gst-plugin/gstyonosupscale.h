@@ -76,7 +76,8 @@ struct _GstYonosUpscale
   GstVideoInfo in_info, out_info;
   gint scale;
   YonosUpscaler *upscaler;      /* of the next frame; belongs to `live` */
-  gboolean refused;             /* these infos, with an error message */
+  gboolean refused;             /* the last caps, with an error message */
+  GstVideoInfo refused_in, refused_out;
   gboolean warned;              /* that the GPU is not used */
   GstYonosLive live;
   GstYonosStats stats;

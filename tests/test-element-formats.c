@@ -6,13 +6,12 @@
 #include "small-model.h"
 
 #include <glib/gstdio.h>
-#include <math.h>
 
 #define SEED 20261124
 
-static const char *const formats[] = {"I420", "YV12", "NV12", "NV21", "Y42B", "Y444", "P010_10LE", "I420_10LE",
-                                      "GRAY8", "RGB", "BGR", "RGBA", "BGRA", "ARGB", "ABGR", "RGBx",
-                                      "BGRx", "xRGB", "xBGR", "RGBA64_LE"};
+static const char *const formats[] = {"I420",      "YV12",  "NV12", "NV21", "Y42B", "Y444",     "P010_10LE",
+                                      "I420_10LE", "GRAY8", "RGB",  "BGR",  "RGBA", "BGRA",     "ARGB",
+                                      "ABGR",      "RGBx",  "BGRx", "xRGB", "xBGR", "RGBA64_LE"};
 static const char *const sites[] = {"mpeg2", "jpeg", "cosited", "v-cosited"};
 static const char *const yuv_colours[] = {"bt601", "bt709", "bt2020", "1:4:0:0", "1:3:5:1", "bt2100-pq", "bt2100-hlg"};
 static const char *const rgb_colours[] = {"sRGB", "2:1:7:1"};
@@ -115,7 +114,8 @@ static void test_network(void)
 {
     char *folder = g_dir_make_tmp("yonos-formats-XXXXXX", NULL);
     char *model = g_build_filename(folder, "m.safetensors", NULL);
-    static const char *const pairs[][2] = {{"RGBA", "RGBA64_LE"}, {"ABGR", "BGRA"}, {"GRAY8", "RGB"}, {"GRAY8", "I420"}};
+    static const char *const pairs[][2] = {
+        {"RGBA", "RGBA64_LE"}, {"ABGR", "BGRA"}, {"GRAY8", "RGB"}, {"GRAY8", "I420"}};
     GRand *rand = g_rand_new_with_seed(SEED);
 
     small_model_write(model, 4, SEED);
