@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include "executor.h"
 #include "frame.h"
+#include "network.h"
 
 /* The engine's front door: a model, a device, a frame format in and out; then frames. */
 typedef struct YonosUpscaler YonosUpscaler;
@@ -14,20 +14,16 @@ typedef struct {
     guint64 seed;         /* of the noise field */
     YonosFrameFormat in;  /* of the small frame */
     YonosFrameFormat out; /* 1 to scale times as wide and as high as `in`: the network's picture is reduced to that */
+    guint max_memory;     /* MiB that the network may take on its device; 0: on Vulkan what the driver says is free, on the
+                             CPU half of the machine's. The frame's own pictures on the host come on top */
 } YonosUpscalerParams;
-
-/* What the network starts from. */
-typedef enum {
-    YONOS_NOISE_FIXED, /* one field of the seed for all frames, so that a still picture stays still; at first */
-    YONOS_NOISE_NONE,  /* zeros */
-    YONOS_NOISE_FRESH, /* another field every frame: of the seed and the number of frames run with fresh noise before */
-} YonosNoise;
 
 /* Loads, checks, plans; nothing is allocated per frame afterwards. NULL with an error whose message is one sentence
  * for the user. Not thread-safe: one thread at a time.
  * "auto" takes the first discrete, integrated or virtual GPU, and the CPU where there is none or its set-up fails; a
  * software Vulkan driver runs only when it is named. A real GPU stores tensors as fp16 where it can, a software one as
- * fp32; the environment variable YONOS_PRECISION=fp32 or fp16 decides for either. The CPU always computes in fp32. */
+ * fp32; the environment variable YONOS_PRECISION=fp32 or fp16 decides for either. The CPU always computes in fp32.
+ * Frames that do not fit into memory are made in tiles, which gives the same pixels. */
 YonosUpscaler *yonos_upscaler_new(const YonosUpscalerParams *params, GError **error);
 void yonos_upscaler_free(YonosUpscaler *up); /* NULL is fine */
 
@@ -58,15 +54,12 @@ void yonos_upscaler_set_split(YonosUpscaler *up, float split);
 /* FALSE: it was made without a model. */
 gboolean yonos_upscaler_has_network(const YonosUpscaler *up);
 
-/* Where the last frame's time went, in seconds of the host's clock, and how long its network took by the device's own
- * clock (0: it tells none). For benchmarks. */
-typedef struct {
-    double to_rgb, upload, compute, download, from_rgb, device;
-} YonosUpscalerTimes;
+/* Where the last frame's time went. For benchmarks. */
 const YonosUpscalerTimes *yonos_upscaler_times(const YonosUpscaler *up);
 
-/* Bytes that its network holds on its device. */
+/* Bytes that its network holds on its device; the tiles that it makes a frame of, 1: none. */
 gsize yonos_upscaler_memory(const YonosUpscaler *up);
+int yonos_upscaler_tiles(const YonosUpscaler *up);
 
 /* Name of the device that runs it: "CPU" or the Vulkan device's name; and what else there is to say of it. Live as long
  * as `up`. */

@@ -7,8 +7,8 @@ import sys
 import tempfile
 
 # lower may not include higher; two rooms of one rank may not include each other
-RANKS = [['base'], ['frame', 'weights'], ['graph'], ['ops'], ['executor'], ['cpu', 'vulkan'], ['models', 'device', 'plain'], ['upscaler'],
-         ['gst-plugin', 'trainer']]
+RANKS = [['base'], ['tiles'], ['frame', 'weights'], ['graph'], ['ops'], ['executor'], ['cpu', 'vulkan'], ['models', 'device', 'plain'],
+         ['network'], ['upscaler'], ['gst-plugin', 'trainer']]
 RANK = {room: rank for rank, rooms in enumerate(RANKS) for room in rooms}
 # differentiation appends nodes by the ops' builders
 ALLOWED = {('engine/graph/gradient.c', 'ops/ops.h')}

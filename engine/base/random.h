@@ -13,6 +13,6 @@ double yonos_random_uniform(guint64 seed, guint64 counter);
 /* Normal, mean 0, variance 1 (Box-Muller); uses the bits of counters 2 k and 2 k + 1. */
 float yonos_random_normal(guint64 seed, guint64 counter);
 
-/* The noise field of a stream: normal values {height, width, channels}, each a function of its absolute position.
- * Threads share the work; takes no memory. */
+/* The noise field of a stream: normal values {height, width, channels}, each a function of its position, whatever the
+ * field's size. Threads share the work; takes no memory. */
 void yonos_random_field(float *field, guint64 seed, int height, int width, int channels);

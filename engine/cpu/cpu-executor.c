@@ -11,6 +11,14 @@
 #define ALIGN_ELEMENTS 16 /* one 64-byte vector */
 #define ALIGN_BYTES 64
 
+const YonosDeviceInfo yonos_cpu_info = {"CPU", "none", "fp32",
+#ifdef HAVE_ONEDNN
+                                    "oneDNN"
+#else
+                                    "C"
+#endif
+};
+
 typedef struct {
     YonosCall call;
     const YonosOp *op;

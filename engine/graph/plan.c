@@ -93,6 +93,17 @@ void yonos_plan_make(YonosPlan *plan, const YonosGraph *graph, gsize align)
     g_hash_table_unref(lives);
 }
 
+gsize yonos_plan_bytes(const YonosPlan *plan, const YonosGraph *graph, gsize element_size)
+{
+    gsize bytes = plan->arena_size * element_size;
+
+    for (guint k = 0; k < graph->buffers->len; k++) {
+        const YonosBuffer *b = &g_array_index(graph->buffers, YonosBuffer, k);
+        bytes += b->size * (b->dtype == YONOS_U8 ? 1 : element_size);
+    }
+    return bytes;
+}
+
 void yonos_plan_clear(YonosPlan *plan)
 {
     g_clear_pointer(&plan->offset, g_free);

@@ -13,4 +13,6 @@ typedef struct {
 /* `align` in elements, a power of two: 64 suits vector units, Vulkan wants its minStorageBufferOffsetAlignment.
  * Never fails for a checked graph. Free with yonos_plan_clear. */
 void yonos_plan_make(YonosPlan *plan, const YonosGraph *graph, gsize align);
+/* Bytes of the arena and of all buffers, elements of F32 being of that size. */
+gsize yonos_plan_bytes(const YonosPlan *plan, const YonosGraph *graph, gsize element_size);
 void yonos_plan_clear(YonosPlan *plan);

@@ -63,6 +63,45 @@ void yonos_vk_buffer_clear(YonosVkDevice *d, YonosVkBuffer *b)
     memset(b, 0, sizeof *b);
 }
 
+static gboolean tells_budget(const YonosVkDevice *d)
+{
+    VkExtensionProperties *extensions = NULL;
+    uint32_t n = 0;
+    gboolean tells = FALSE;
+
+    if (vkEnumerateDeviceExtensionProperties(d->physical, NULL, &n, NULL) == VK_SUCCESS) {
+        extensions = g_new0(VkExtensionProperties, n);
+        vkEnumerateDeviceExtensionProperties(d->physical, NULL, &n, extensions);
+        for (uint32_t k = 0; k < n; k++)
+            tells = tells || !strcmp(extensions[k].extensionName, VK_EXT_MEMORY_BUDGET_EXTENSION_NAME);
+    }
+    g_free(extensions);
+    return tells;
+}
+
+VkDeviceSize yonos_vk_memory_budget(const YonosVkDevice *d)
+{
+    VkPhysicalDeviceMemoryBudgetPropertiesEXT budget = {
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_MEMORY_BUDGET_PROPERTIES_EXT};
+    VkPhysicalDeviceMemoryProperties2 memory = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_MEMORY_PROPERTIES_2,
+                                                .pNext = &budget};
+    gboolean tells = tells_budget(d);
+    VkDeviceSize largest = 0, free_bytes = 0;
+
+    if (tells)
+        vkGetPhysicalDeviceMemoryProperties2(d->physical, &memory);
+    for (uint32_t k = 0; k < d->memory.memoryHeapCount; k++) {
+        VkMemoryHeap heap = d->memory.memoryHeaps[k];
+        if (!(heap.flags & VK_MEMORY_HEAP_DEVICE_LOCAL_BIT) || heap.size <= largest)
+            continue;
+        largest = heap.size;
+        free_bytes = heap.size / 5 * 4;
+        if (tells)
+            free_bytes = budget.heapBudget[k] - MIN(budget.heapBudget[k], budget.heapUsage[k]);
+    }
+    return free_bytes;
+}
+
 gboolean yonos_vk_commands_begin(VkCommandBuffer commands, gboolean once, GError **error)
 {
     VkCommandBufferBeginInfo info = {.sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_BEGIN_INFO,

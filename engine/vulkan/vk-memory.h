@@ -20,6 +20,9 @@ gboolean yonos_vk_buffer_make(YonosVkDevice *d, YonosVkBuffer *b, VkDeviceSize s
                               GError **error);
 void yonos_vk_buffer_clear(YonosVkDevice *d, YonosVkBuffer *b); /* fine on a zeroed one */
 
+/* What the driver says is free in the largest heap on the device (VK_EXT_memory_budget), or else four fifths of it. */
+VkDeviceSize yonos_vk_memory_budget(const YonosVkDevice *d);
+
 /* Begins or ends a command buffer between whose runs all memory is seen, whoever wrote it. */
 gboolean yonos_vk_commands_begin(VkCommandBuffer commands, gboolean once, GError **error);
 gboolean yonos_vk_commands_end(VkCommandBuffer commands, GError **error);

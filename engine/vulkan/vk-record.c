@@ -50,9 +50,9 @@ static gboolean bind(const YonosVkRecord *r, YonosTensorId id, VkDescriptorBuffe
         return FALSE;
     }
     if (span->size + rest > limits->maxStorageBufferRange) {
-        g_set_error(error, YONOS_ERROR, YONOS_ERROR_UNSUPPORTED,
+        g_set_error(error, YONOS_ERROR, YONOS_ERROR_MEMORY,
                     "A tensor of %" G_GUINT64_FORMAT " MiB is larger than the %u MiB that the Vulkan device '%s' can "
-                    "address; use smaller frames or tiles.",
+                    "address; use smaller frames.",
                     (guint64)(span->size >> 20), limits->maxStorageBufferRange >> 20, r->device->properties.deviceName);
         return FALSE;
     }

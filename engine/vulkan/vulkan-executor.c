@@ -140,6 +140,21 @@ static gboolean buffer_make(VulkanExecutor *vk, YonosVkBuffer *b, VkDeviceSize s
     return TRUE;
 }
 
+/* With something left for what pipelines and descriptors take. */
+static gboolean memory_suffices(const VulkanExecutor *vk, const YonosPlan *plan, gsize max_memory, GError **error)
+{
+    gsize needed = yonos_plan_bytes(plan, vk->base.graph, vk->base.element_size) + STAGING_BYTES;
+    gsize most = max_memory ? max_memory : (gsize)(yonos_vk_memory_budget(&vk->device) / 10 * 9);
+
+    if (needed <= most)
+        return TRUE;
+    g_set_error(error, YONOS_ERROR, YONOS_ERROR_MEMORY,
+                "Frames of this size need %" G_GSIZE_FORMAT " MiB of the Vulkan device '%s', and it has %" G_GSIZE_FORMAT
+                " for us; set max-memory higher, use smaller frames, or the CPU (device=cpu).", (needed >> 20) + 1,
+                vk->device.properties.deviceName, most >> 20);
+    return FALSE;
+}
+
 static gboolean memory_make(VulkanExecutor *vk, const YonosPlan *plan, GError **error)
 {
     const YonosGraph *graph = vk->base.graph;
@@ -265,7 +280,8 @@ YonosExecutor *yonos_vulkan_executor_new(const YonosGraph *graph, const YonosVul
     if (done) {
         vk->base.element_size = vk->device.half ? sizeof(guint16) : sizeof(float);
         plan_make(vk, &plan);
-        done = yonos_vk_kernels_make(&vk->kernels, &vk->device, vk->device.half, error) &&
+        done = memory_suffices(vk, &plan, options ? options->max_memory : 0, error) &&
+               yonos_vk_kernels_make(&vk->kernels, &vk->device, vk->device.half, error) &&
                memory_make(vk, &plan, error) && stamps_make(vk, 2, &vk->stamps, error) &&
                record(vk, &plan, vk->run, vk->stamps, FALSE, &vk->pool, error);
         yonos_plan_clear(&plan);

@@ -13,12 +13,13 @@ typedef enum {
 typedef struct {
     const char *device; /* index, or part of a device name; NULL: the first real GPU, never a software device */
     YonosVulkanPrecision half;
+    gsize max_memory; /* bytes that it may take; 0: what the driver says is free */
 } YonosVulkanOptions;
 
 /* Plans, allocates, compiles and records all that a run needs; options may be NULL. NULL with
  * YONOS_ERROR_NO_DEVICE and a list of the devices when there is no such one, YONOS_ERROR_DEVICE when it fails,
- * YONOS_ERROR_MEMORY when it is too small, YONOS_ERROR_UNSUPPORTED when an op has no kernel, a tensor is larger than
- * the device can address, or it cannot store fp16. The environment variable YONOS_VULKAN_VALIDATE=1 turns validation
+ * YONOS_ERROR_MEMORY when it is too small, or a tensor larger than it can address, YONOS_ERROR_UNSUPPORTED when an op has no
+ * kernel, or it cannot store fp16. The environment variable YONOS_VULKAN_VALIDATE=1 turns validation
  * layers on; they report to stderr. */
 YonosExecutor *yonos_vulkan_executor_new(const YonosGraph *graph, const YonosVulkanOptions *options, GError **error);
 

@@ -1,0 +1,488 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "network.h"
+#include "base/error.h"
+#include "base/random.h"
+#include "cpu/cpu-executor.h"
+#include "graph/plan.h"
+#include "graph/reach.h"
+#include "models/compact.h"
+#include "models/model-file.h"
+#include "ops/ops.h"
+#include "plain.h"
+#include "tiles.h"
+#ifdef HAVE_VULKAN
+#include "vulkan/vulkan-executor.h"
+#endif
+
+#include <string.h>
+#include <unistd.h>
+
+struct YonosNetwork {
+    YonosNetworkParams params; /* without the strings */
+    const YonosCompactTier *tier;
+    const YonosModelFile *model; /* while it is opened */
+    YonosTiling rows, columns;   /* of the small picture */
+    YonosGraph *graph;           /* of a window */
+    YonosExecutor *executor;
+    YonosBufferId x, y;
+    YonosTensorId z; /* the noise; {1, h, w, channels} */
+    YonosDeviceInfo device;
+    char *note;
+    float *x_window, *y_window, *z_window; /* with tiles: what goes into the executor and comes out */
+    float *made;                           /* the tiles, where the picture is reduced afterwards */
+    YonosPlain *reduce;
+    YonosNoise noise;
+    guint64 seed, n_fresh;
+    float *field;                            /* of the whole frame */
+    gboolean field_stale;                    /* it is an old one, or the executor's */
+    float *weights;                          /* as in the model, with two decoders; NULL: it has one */
+    float fidelity, default_fidelity, mixed; /* mixed: what the executor has, or -1 */
+};
+
+void yonos_network_free(YonosNetwork *net)
+{
+    if (!net)
+        return;
+    yonos_executor_free(net->executor);
+    yonos_graph_free(net->graph);
+    yonos_plain_free(net->reduce);
+    g_free(net->note);
+    g_free(net->x_window);
+    g_free(net->y_window);
+    g_free(net->z_window);
+    g_free(net->made);
+    g_free(net->weights);
+    g_free(net->field);
+    g_free(net);
+}
+
+const YonosDeviceInfo *yonos_network_device(const YonosNetwork *net)
+{
+    return &net->device;
+}
+
+const char *yonos_network_note(const YonosNetwork *net)
+{
+    return net->note;
+}
+
+gsize yonos_network_memory(const YonosNetwork *net)
+{
+    return net->executor->memory;
+}
+
+int yonos_network_tiles(const YonosNetwork *net)
+{
+    return net->rows.n * net->columns.n;
+}
+
+static gboolean is_reduced(const YonosNetwork *net)
+{
+    const YonosNetworkParams *p = &net->params;
+
+    return p->out_height != p->in_height * p->scale || p->out_width != p->in_width * p->scale;
+}
+
+/* The graph of a window. Tiles are reduced together, afterwards. */
+static gboolean build(YonosNetwork *net, GError **error)
+{
+    YonosGraph *g = yonos_graph_new();
+    const YonosNetworkParams *p = &net->params;
+    int h = net->rows.window, w = net->columns.window, scale = p->scale;
+    YonosShape noise = {1, yonos_compact_padded(h, scale) * scale / 8, yonos_compact_padded(w, scale) * scale / 8,
+                        YONOS_COMPACT_LATENT};
+    YonosTensorId x = yonos_graph_input(g, "frame", YONOS_F32, (YonosShape){1, h, w, 3}), y;
+
+    yonos_graph_free(net->graph);
+    net->graph = g;
+    net->z = yonos_graph_input(g, "noise", YONOS_F32, noise);
+    y = yonos_compact_upscale(g, net->tier, x, net->z, scale);
+    if (yonos_network_tiles(net) == 1 && is_reduced(net))
+        y = yonos_resize(g, y, p->out_height, p->out_width);
+    if (net->model->perceptual)
+        yonos_model_file_add_perceptual(g);
+    if (!yonos_graph_check(g, error))
+        return FALSE;
+    net->x = yonos_graph_at(g, x)->buffer;
+    /* the last node writes the picture: let it write where it can be read */
+    net->y = yonos_graph_buffer(g, "upscaled", YONOS_F32, yonos_shape_elements(yonos_graph_shape(g, y)));
+    g_array_index(g->tensors, YonosTensor, y).buffer = net->y;
+    return TRUE;
+}
+
+static gboolean build_whole(YonosNetwork *net, GError **error)
+{
+    int grid = YONOS_COMPACT_GRID / net->params.scale;
+
+    net->rows = (YonosTiling){net->params.in_height, grid, 0, 0, net->params.in_height, 1};
+    net->columns = (YonosTiling){net->params.in_width, grid, 0, 0, net->params.in_width, 1};
+    return build(net, error);
+}
+
+/* How far around a cell of the grid the network looks, from the graph of a picture that is not reduced. */
+static gboolean find_reach(YonosNetwork *net, YonosTiling *t, gboolean columns)
+{
+    const YonosGraph *g = net->graph;
+    YonosReach reach;
+    YonosTensorId x = YONOS_NONE, y = YONOS_NONE;
+
+    for (guint k = 0; k < g->tensors->len; k++) {
+        x = yonos_graph_at(g, (YonosTensorId)k)->buffer == net->x ? (YonosTensorId)k : x;
+        y = yonos_graph_at(g, (YonosTensorId)k)->buffer == net->y ? (YonosTensorId)k : y;
+    }
+    if (!yonos_graph_reach(g, x, y, columns, YONOS_COMPACT_GRID, &reach))
+        return FALSE;
+    t->before = MAX(0, -reach.first);
+    t->after = MAX(0, reach.last + 1 - t->grid);
+    return TRUE;
+}
+
+/* Twice as many tiles along the side whose windows are longer; FALSE where there are no smaller ones. */
+static gboolean shrink(YonosNetwork *net)
+{
+    YonosTiling *rows = &net->rows, *columns = &net->columns, *longer, *other;
+    int before;
+
+    if (yonos_network_tiles(net) == 1) {
+        if (!build_whole(net, NULL))
+            return FALSE;
+        rows->n = columns->n = 2; /* so that nothing is reduced */
+        if (!build(net, NULL) || !find_reach(net, rows, FALSE) || !find_reach(net, columns, TRUE))
+            return FALSE;
+        rows->n = columns->n = 1;
+    }
+    longer = rows->window > columns->window ? rows : columns;
+    other = longer == rows ? columns : rows;
+    before = longer->window;
+    yonos_tiling_make(longer, 2 * longer->n);
+    if (longer->window == before) {
+        before = other->window;
+        yonos_tiling_make(other, 2 * other->n);
+        if (other->window == before)
+            return FALSE;
+    }
+    return build(net, NULL);
+}
+
+/* Of the whole frame; FALSE where it is the one from before. */
+static gboolean make_field(YonosNetwork *net)
+{
+    const YonosNetworkParams *p = &net->params;
+    int h = yonos_compact_padded(p->in_height, p->scale) * p->scale / 8;
+    int w = yonos_compact_padded(p->in_width, p->scale) * p->scale / 8;
+    gboolean fresh = net->noise == YONOS_NOISE_FRESH;
+
+    if (!net->field_stale && !fresh)
+        return FALSE;
+    if (net->noise == YONOS_NOISE_NONE)
+        memset(net->field, 0, (gsize)h * w * YONOS_COMPACT_LATENT * sizeof *net->field);
+    else
+        yonos_random_field(net->field, fresh ? yonos_random_bits(net->seed, net->n_fresh++) : net->seed, h, w,
+                           YONOS_COMPACT_LATENT);
+    net->field_stale = FALSE;
+    return TRUE;
+}
+
+/* Where it is the same for every run. */
+static gboolean write_noise(YonosNetwork *net, GError **error)
+{
+    const YonosTensor *z = yonos_graph_at(net->graph, net->z);
+
+    if (!make_field(net) || yonos_network_tiles(net) > 1)
+        return TRUE;
+    net->field_stale =
+        !yonos_executor_write(net->executor, z->buffer, 0, net->field, yonos_shape_elements(z->shape), error);
+    return !net->field_stale;
+}
+
+void yonos_network_set_noise(YonosNetwork *net, YonosNoise noise, guint64 seed)
+{
+    if (noise == net->noise && seed == net->seed)
+        return;
+    net->noise = noise;
+    net->seed = seed;
+    net->field_stale = TRUE;
+}
+
+static gboolean write_fidelity(YonosNetwork *net, GError **error)
+{
+    float wanted = net->fidelity;
+
+    if (!net->weights || wanted == net->mixed)
+        return TRUE;
+    net->mixed = -1;
+    if (!yonos_model_file_mix_decoders(net->executor, net->weights, wanted, error))
+        return FALSE;
+    net->mixed = wanted;
+    return TRUE;
+}
+
+void yonos_network_set_fidelity(YonosNetwork *net, float fidelity)
+{
+    net->fidelity = fidelity >= 0 ? MIN(fidelity, 1) : net->default_fidelity;
+}
+
+gboolean yonos_network_has_perceptual(const YonosNetwork *net)
+{
+    return net->weights != NULL;
+}
+
+static gboolean load(YonosNetwork *net, GError **error)
+{
+    YonosBufferId params = net->graph->param_buffer;
+    gsize n = g_array_index(net->graph->buffers, YonosBuffer, params).size;
+
+    if (!yonos_model_file_load(net->model, net->executor, error))
+        return FALSE;
+    net->mixed = 1;
+    if (!net->model->perceptual)
+        return TRUE;
+    g_free(net->weights);
+    net->weights = g_new(float, n);
+    return yonos_executor_read(net->executor, params, 0, net->weights, n, error);
+}
+
+/* An executor of the graph as it is; *device says what it runs on. */
+typedef YonosExecutor *MakeExecutor(const YonosNetwork *net, const char *name, YonosDeviceInfo *device, GError **error);
+
+static YonosExecutor *make_cpu(const YonosNetwork *net, G_GNUC_UNUSED const char *name, YonosDeviceInfo *device,
+                               GError **error)
+{
+    /* more than half of the machine's memory would push others, or us, out */
+    gsize most = net->params.max_memory, pages = (gsize)MAX(sysconf(_SC_PHYS_PAGES), 1), needed;
+    YonosPlan plan;
+
+    *device = yonos_cpu_info;
+    yonos_plan_make(&plan, net->graph, 1);
+    needed = yonos_plan_bytes(&plan, net->graph, sizeof(float));
+    yonos_plan_clear(&plan);
+    if (!most)
+        most = pages / 2 * (gsize)sysconf(_SC_PAGESIZE);
+    if (needed <= most)
+        return yonos_cpu_executor_new(net->graph, FALSE, error);
+    g_set_error(error, YONOS_ERROR, YONOS_ERROR_MEMORY,
+                "Frames of this size need %" G_GSIZE_FORMAT " MiB in the smallest tiles, and %" G_GSIZE_FORMAT
+                " MiB are allowed; set max-memory higher, or use smaller frames.", (needed >> 20) + 1, most >> 20);
+    return NULL;
+}
+
+#ifdef HAVE_VULKAN
+static YonosExecutor *make_vulkan(const YonosNetwork *net, const char *name, YonosDeviceInfo *device, GError **error)
+{
+    const char *precision = g_getenv("YONOS_PRECISION");
+    YonosVulkanOptions options = {name, YONOS_VULKAN_HALF_ON_GPU, net->params.max_memory};
+    YonosExecutor *executor;
+
+    if (precision && *precision)
+        options.half = strcmp(precision, "fp16") ? YONOS_VULKAN_SINGLE : YONOS_VULKAN_HALF;
+    executor = yonos_vulkan_executor_new(net->graph, &options, error);
+    if (executor)
+        *device = yonos_vulkan_executor_info(executor);
+    return executor;
+}
+#else
+static YonosExecutor *make_vulkan(G_GNUC_UNUSED const YonosNetwork *net, const char *name,
+                                  G_GNUC_UNUSED YonosDeviceInfo *device, GError **error)
+{
+    g_set_error(error, YONOS_ERROR, YONOS_ERROR_NO_DEVICE,
+                "There is no device '%s', since this build is without Vulkan; set device to auto or cpu.", name);
+    return NULL;
+}
+#endif
+
+static gboolean windows_make(YonosNetwork *net, GError **error)
+{
+    const YonosNetworkParams *p = &net->params;
+    YonosGraph *g = net->graph;
+    gsize n = (gsize)p->in_width * p->in_height * 3 * p->scale * p->scale;
+
+    if (yonos_network_tiles(net) == 1)
+        return TRUE;
+    net->x_window = g_try_new(float, g_array_index(g->buffers, YonosBuffer, net->x).size);
+    net->y_window = g_try_new(float, g_array_index(g->buffers, YonosBuffer, net->y).size);
+    net->z_window = g_try_new(float, yonos_shape_elements(yonos_graph_shape(g, net->z)));
+    if (is_reduced(net)) {
+        net->made = g_try_new(float, n);
+        net->reduce = yonos_plain_new(p->in_width * p->scale, p->in_height * p->scale, p->out_width, p->out_height, 3,
+                                      error);
+        if (!net->reduce)
+            return FALSE;
+    }
+    if (net->x_window && net->y_window && net->z_window && (net->made || !net->reduce))
+        return TRUE;
+    g_set_error(error, YONOS_ERROR, YONOS_ERROR_MEMORY, "No memory for a frame of %d x %d; use smaller frames.",
+                p->out_width, p->out_height);
+    return FALSE;
+}
+
+/* Whole, or in as few tiles as there is memory for. */
+static gboolean use(YonosNetwork *net, MakeExecutor *make, const char *name, GError **error)
+{
+    GError *failure = NULL;
+
+    if (!build_whole(net, error))
+        return FALSE;
+    while (!(net->executor = make(net, name, &net->device, &failure)) &&
+           g_error_matches(failure, YONOS_ERROR, YONOS_ERROR_MEMORY) && shrink(net))
+        g_clear_error(&failure);
+    if (failure)
+        g_propagate_error(error, failure);
+    if (net->executor && load(net, error) && write_fidelity(net, error) && windows_make(net, error) &&
+        write_noise(net, error))
+        return TRUE;
+    g_clear_pointer(&net->executor, yonos_executor_free);
+    return FALSE;
+}
+
+static gboolean blames_device(const GError *error)
+{
+    return g_error_matches(error, YONOS_ERROR, YONOS_ERROR_DEVICE) ||
+           g_error_matches(error, YONOS_ERROR, YONOS_ERROR_MEMORY) ||
+           g_error_matches(error, YONOS_ERROR, YONOS_ERROR_UNSUPPORTED);
+}
+
+static gboolean start(YonosNetwork *net, const char *device, GError **error)
+{
+    gboolean on_cpu = !g_ascii_strcasecmp(device, "cpu"), automatic = !g_ascii_strcasecmp(device, "auto");
+    GError *failure = NULL;
+
+    if (!on_cpu) {
+        if (use(net, make_vulkan, automatic ? NULL : device, &failure))
+            return TRUE;
+        if (automatic && blames_device(failure)) {
+            net->note = g_strdup_printf("The GPU cannot be used, so the CPU is. %s", failure->message);
+        } else if (!automatic || !g_error_matches(failure, YONOS_ERROR, YONOS_ERROR_NO_DEVICE)) {
+            g_propagate_error(error, failure);
+            return FALSE;
+        }
+        g_error_free(failure);
+    }
+    return use(net, make_cpu, NULL, error);
+}
+
+static gboolean open_with(YonosNetwork *net, const YonosModelFile *model, const YonosNetworkParams *p, GError **error)
+{
+    gsize h = (gsize)yonos_compact_padded(p->in_height, p->scale) * p->scale / 8;
+    gsize w = (gsize)yonos_compact_padded(p->in_width, p->scale) * p->scale / 8;
+    gboolean done;
+
+    net->model = model;
+    net->fidelity = net->default_fidelity = model->fidelity;
+    net->tier = yonos_compact_tier(model->tier);
+    if (!net->tier) {
+        g_set_error(error, YONOS_ERROR, YONOS_ERROR_MODEL, "%s is of tier '%s', which this version does not know.",
+                    p->model, model->tier);
+        return FALSE;
+    }
+    net->field = g_try_new(float, h * w * YONOS_COMPACT_LATENT);
+    if (!net->field) {
+        g_set_error(error, YONOS_ERROR, YONOS_ERROR_MEMORY, "No memory for a frame of %d x %d; use smaller frames.",
+                    p->out_width, p->out_height);
+        return FALSE;
+    }
+    done = start(net, p->device, error);
+    net->model = NULL;
+    return done;
+}
+
+YonosNetwork *yonos_network_new(const YonosNetworkParams *p, GError **error)
+{
+    YonosNetwork *net;
+    YonosModelFile model;
+
+    if (!yonos_model_file_open(&model, p->model, p->scale, error))
+        return NULL;
+    net = g_new0(YonosNetwork, 1);
+    net->params = *p;
+    net->params.model = net->params.device = NULL;
+    net->seed = p->seed;
+    net->field_stale = TRUE;
+    if (!open_with(net, &model, p, error))
+        g_clear_pointer(&net, yonos_network_free);
+    yonos_model_file_clear(&model);
+    return net;
+}
+
+/* Adds the seconds since *last, which becomes now. */
+static void lap(gint64 *last, double *seconds)
+{
+    gint64 now = g_get_monotonic_time();
+
+    *seconds += 1e-6 * (double)(now - *last);
+    *last = now;
+}
+
+static gboolean run_once(YonosNetwork *net, const float *x, float *y, YonosUpscalerTimes *times, GError **error)
+{
+    GArray *buffers = net->graph->buffers;
+    gint64 last = g_get_monotonic_time();
+
+    if (!yonos_executor_write(net->executor, net->x, 0, x, g_array_index(buffers, YonosBuffer, net->x).size, error))
+        return FALSE;
+    lap(&last, &times->upload);
+    if (!yonos_executor_run(net->executor, error))
+        return FALSE;
+    lap(&last, &times->compute);
+    times->device += net->executor->device_seconds;
+    if (!yonos_executor_read(net->executor, net->y, 0, y, g_array_index(buffers, YonosBuffer, net->y).size, error))
+        return FALSE;
+    lap(&last, &times->download);
+    return TRUE;
+}
+
+typedef struct {
+    const float *data;
+    gsize row; /* elements from row to row */
+} Rows;
+
+static void copy_rows(Rows from, float *to, gsize to_row, gsize n_rows, gsize n)
+{
+    for (gsize y = 0; y < n_rows; y++)
+        memcpy(to + y * to_row, from.data + y * from.row, n * sizeof *to);
+}
+
+static gboolean write_noise_window(YonosNetwork *net, const YonosTile *row, const YonosTile *column, GError **error)
+{
+    const YonosNetworkParams *p = &net->params;
+    const YonosTensor *z = yonos_graph_at(net->graph, net->z);
+    gsize width = (gsize)z->shape.w * z->shape.c;
+    gsize whole = (gsize)yonos_compact_padded(p->in_width, p->scale) * p->scale / 8 * z->shape.c;
+    gsize y = (gsize)row->origin * p->scale / 8, x = (gsize)column->origin * p->scale / 8;
+
+    copy_rows((Rows){net->field + y * whole + x * z->shape.c, whole}, net->z_window, width, z->shape.h, width);
+    return yonos_executor_write(net->executor, z->buffer, 0, net->z_window, yonos_shape_elements(z->shape), error);
+}
+
+/* `large` is scale times the small picture. */
+static gboolean run_tile(YonosNetwork *net, const YonosTile *row, const YonosTile *column, const float *small, float *large,
+                         YonosUpscalerTimes *times, GError **error)
+{
+    gsize scale = net->params.scale, in = (gsize)net->params.in_width * 3, out = in * scale;
+    gsize x_row = (gsize)net->columns.window * 3, y_row = x_row * scale;
+    gsize skipped_rows = (gsize)(row->start - row->origin) * scale;
+    gsize skipped = (gsize)(column->start - column->origin) * scale * 3;
+
+    copy_rows((Rows){small + row->origin * in + (gsize)column->origin * 3, in}, net->x_window, x_row, net->rows.window,
+              x_row);
+    if (!write_noise_window(net, row, column, error) || !run_once(net, net->x_window, net->y_window, times, error))
+        return FALSE;
+    copy_rows((Rows){net->y_window + skipped_rows * y_row + skipped, y_row},
+              large + row->start * scale * out + column->start * scale * 3, out, (row->end - row->start) * scale,
+              (column->end - column->start) * scale * 3);
+    return TRUE;
+}
+
+gboolean yonos_network_run(YonosNetwork *net, const float *small, float *large, YonosUpscalerTimes *times, GError **error)
+{
+    if (!write_fidelity(net, error) || !write_noise(net, error))
+        return FALSE;
+    if (yonos_network_tiles(net) == 1)
+        return run_once(net, small, large, times, error);
+    for (int k = 0; k < net->rows.n; k++)
+        for (int i = 0; i < net->columns.n; i++) {
+            YonosTile row = yonos_tiling_at(&net->rows, k), column = yonos_tiling_at(&net->columns, i);
+            if (!run_tile(net, &row, &column, small, net->made ? net->made : large, times, error))
+                return FALSE;
+        }
+    return !net->made || yonos_plain_run(net->reduce, net->made, large, 0, error);
+}

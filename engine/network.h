@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "executor.h"
+
+/* A model's network on a device, for pictures of one size: made in one piece, or in tiles where memory is short. One
+ * thread at a time. */
+typedef struct YonosNetwork YonosNetwork;
+
+typedef struct {
+    const char *model, *device;
+    int scale;
+    guint64 seed;
+    int in_width, in_height, out_width, out_height;
+    gsize max_memory; /* bytes; 0: what the device has */
+} YonosNetworkParams;
+
+/* What the network starts from. */
+typedef enum {
+    YONOS_NOISE_FIXED, /* one field of the seed for all frames, so that a still picture stays still; at first */
+    YONOS_NOISE_NONE,  /* zeros */
+    YONOS_NOISE_FRESH, /* another field every frame: of the seed and the number of frames run with fresh noise before */
+} YonosNoise;
+
+/* Where the last frame's time went, in seconds of the host's clock, and how long its network took by the device's own
+ * clock (0: it tells none). */
+typedef struct {
+    double to_rgb, upload, compute, download, from_rgb, device;
+} YonosUpscalerTimes;
+
+/* As yonos_upscaler_new, whose sizes are checked. */
+YonosNetwork *yonos_network_new(const YonosNetworkParams *params, GError **error);
+void yonos_network_free(YonosNetwork *network); /* NULL is fine */
+
+/* small {in_height, in_width, 3} -> large {out_height, out_width, 3}; adds to the times of upload, compute, download and
+ * device. */
+gboolean yonos_network_run(YonosNetwork *network, const float *small, float *large, YonosUpscalerTimes *times,
+                           GError **error);
+
+void yonos_network_set_noise(YonosNetwork *network, YonosNoise noise, guint64 seed);
+void yonos_network_set_fidelity(YonosNetwork *network, float fidelity);
+gboolean yonos_network_has_perceptual(const YonosNetwork *network);
+
+/* What runs it, and why not what was asked for; live as long as the network. */
+const YonosDeviceInfo *yonos_network_device(const YonosNetwork *network);
+const char *yonos_network_note(const YonosNetwork *network);
+/* Bytes that it holds on its device; its tiles, 1 for the whole. */
+gsize yonos_network_memory(const YonosNetwork *network);
+int yonos_network_tiles(const YonosNetwork *network);
