@@ -42,7 +42,8 @@ load (GstYonosUpscale * self, gboolean warm)
   const GstYonosSettings *s = &self->live.asked;
   YonosUpscalerParams params = {.scale = self->scale,.device = s->device,
     .seed = s->seed,.in = gst_yonos_frame_format (&self->in_info),
-    .out = gst_yonos_frame_format (&self->out_info)
+    .out = gst_yonos_frame_format (&self->out_info),
+    .max_memory = s->max_memory
   };
 
   return gst_yonos_networks_load (s, &params,

@@ -8,6 +8,7 @@
 #define DEFAULT_SEED 0
 #define DEFAULT_NOISE YONOS_NOISE_FIXED
 #define DEFAULT_FIDELITY -1.0f
+#define DEFAULT_MAX_MEMORY 0
 #define DEFAULT_ENABLED TRUE
 #define DEFAULT_SPLIT 1.0
 #define DEFAULT_QOS_MODE GST_YONOS_QOS_DROP
@@ -22,6 +23,7 @@ enum
   PROP_SEED,
   PROP_NOISE,
   PROP_FIDELITY,
+  PROP_MAX_MEMORY,
   PROP_ENABLED,
   PROP_SPLIT,
   PROP_QOS_MODE,
@@ -113,6 +115,9 @@ set_property (GObject * object, guint id, const GValue * value,
     case PROP_FIDELITY:
       s->fidelity = g_value_get_float (value);
       break;
+    case PROP_MAX_MEMORY:
+      s->max_memory = g_value_get_uint (value);
+      break;
     case PROP_ENABLED:
       s->enabled = g_value_get_boolean (value);
       break;
@@ -164,6 +169,9 @@ get_property (GObject * object, guint id, GValue * value, GParamSpec * pspec)
     case PROP_FIDELITY:
       g_value_set_float (value, s->fidelity);
       break;
+    case PROP_MAX_MEMORY:
+      g_value_set_uint (value, s->max_memory);
+      break;
     case PROP_ENABLED:
       g_value_set_boolean (value, s->enabled);
       break;
@@ -189,6 +197,7 @@ gst_yonos_settings_init (GstYonosSettings * s)
   s->seed = DEFAULT_SEED;
   s->noise = DEFAULT_NOISE;
   s->fidelity = DEFAULT_FIDELITY;
+  s->max_memory = DEFAULT_MAX_MEMORY;
   s->enabled = DEFAULT_ENABLED;
   s->split = DEFAULT_SPLIT;
   s->qos_mode = DEFAULT_QOS_MODE;
@@ -240,6 +249,12 @@ gst_yonos_settings_install (GObjectClass * klass)
           "From 0, more invented detail, to 1, closest to the truth; below 0 = "
           "the model's default; no effect on models with one decoder", -1, 1,
           DEFAULT_FIDELITY, playing | GST_PARAM_CONTROLLABLE));
+  g_object_class_install_property (klass, PROP_MAX_MEMORY,
+      g_param_spec_uint ("max-memory", "Maximum memory",
+          "MiB that the network may take; frames that do not fit are made in "
+          "tiles, with the same result (0 = what the GPU's driver says is "
+          "free, half of the memory on the CPU)", 0, G_MAXINT,
+          DEFAULT_MAX_MEMORY, ready));
   g_object_class_install_property (klass, PROP_ENABLED,
       g_param_spec_boolean ("enabled", "Enabled",
           "Whether the network runs; FALSE = plain bicubic of the same size",

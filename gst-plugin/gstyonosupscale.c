@@ -23,6 +23,9 @@
  * On the CPU, OMP_NUM_THREADS limits its threads. Those that wait sleep, unless
  * OMP_WAIT_POLICY says otherwise.
  *
+ * Frames that do not fit into #GstYonosUpscale:max-memory are made in tiles,
+ * which gives the same pixels and takes longer.
+ *
  * The network is the one of #GstYonosUpscale:model, or else the shipped one of
  * #GstYonosUpscale:tier, from the folder YONOS_MODEL_PATH where that is set.
  * It draws details from noise: #GstYonosUpscale:noise says whether that is the

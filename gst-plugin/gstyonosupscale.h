@@ -40,6 +40,7 @@ typedef struct
   guint64 seed;
   YonosNoise noise;
   gfloat fidelity;
+  guint max_memory;             /* MiB */
   gboolean enabled;
   gdouble split;
   GstYonosQosMode qos_mode;

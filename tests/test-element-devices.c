@@ -47,6 +47,22 @@ static void test_absent(void)
     check_absent("", "''");
 }
 
+static void test_too_little_memory(void)
+{
+    GstElement *el = element_new(model, "cpu");
+    GstBus *bus = gst_bus_new();
+    GstHarness *h;
+
+    g_object_set(el, "max-memory", 1, NULL);
+    h = element_start(el, bus, CAPS, NULL);
+    element_check_message(bus, GST_MESSAGE_ERROR, "max-memory", "1 MiB");
+    element_stop(h, el);
+    g_object_set(el, "max-memory", 64, NULL);
+    check_works(el, bus);
+    gst_object_unref(bus);
+    gst_object_unref(el);
+}
+
 static void test_null_is_auto(void)
 {
     GstElement *el = element_new(model, NULL);
@@ -179,6 +195,7 @@ int main(int argc, char **argv)
     model = g_build_filename(folder, "m.safetensors", NULL);
     small_model_write(model, 2, SEED);
     g_test_add_func("/element/device/absent", test_absent);
+    g_test_add_func("/element/device/too-little-memory", test_too_little_memory);
     g_test_add_func("/element/device/null-is-auto", test_null_is_auto);
 #ifdef HAVE_VULKAN
     add_vulkan_tests();
