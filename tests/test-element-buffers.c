@@ -3,10 +3,13 @@
 #include "element-check.h"
 #include "reference-frame.h"
 
+#include <gst/allocators/gstfdmemory.h>
 #include <gst/video/gstvideometa.h>
 #include <gst/video/gstvideopool.h>
 #include <gst/video/video-overlay-composition.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #define SEED 20261125
 
@@ -44,9 +47,26 @@ static void copy_frame(const GstVideoInfo *info, GstBuffer *from, GstBuffer *to)
     gst_video_frame_unmap(&a);
 }
 
-/* The same frame with odd strides, gaps before every plane, and a memory for each plane if so wanted. */
-static GstBuffer *scattered(const GstVideoInfo *info, GstBuffer *buffer, gboolean memories)
+/* Memory that only its file descriptor gives, like that of a camera or a decoder. */
+static GstMemory *memory_of_file(gsize size)
 {
+    GstAllocator *allocator = gst_fd_allocator_new();
+    int fd = memfd_create("frame", 0);
+    GstMemory *memory;
+
+    g_assert_cmpint(fd, >=, 0);
+    g_assert_cmpint(ftruncate(fd, (off_t)size), ==, 0);
+    memory = gst_fd_allocator_alloc(allocator, fd, size, GST_FD_MEMORY_FLAG_NONE);
+    gst_object_unref(allocator);
+    return memory;
+}
+
+typedef enum { ONE_MEMORY, MANY_MEMORIES, FILE_MEMORY, KINDS } Kind;
+
+/* The same frame with odd strides, and gaps before every plane or a memory for each. */
+static GstBuffer *scattered(const GstVideoInfo *info, GstBuffer *buffer, Kind kind)
+{
+    gboolean memories = kind == MANY_MEMORIES;
     gsize offset[GST_VIDEO_MAX_PLANES], end = 0;
     gint stride[GST_VIDEO_MAX_PLANES];
     GstBuffer *out = gst_buffer_new();
@@ -64,7 +84,7 @@ static GstBuffer *scattered(const GstVideoInfo *info, GstBuffer *buffer, gboolea
         end = offset[i] + size;
     }
     if (!memories)
-        gst_buffer_append_memory(out, gst_allocator_alloc(NULL, end, NULL));
+        gst_buffer_append_memory(out, kind == FILE_MEMORY ? memory_of_file(end) : gst_allocator_alloc(NULL, end, NULL));
     gst_buffer_add_video_meta_full(out, GST_VIDEO_FRAME_FLAG_NONE, GST_VIDEO_INFO_FORMAT(info), info->width,
                                    info->height, n, offset, stride);
     copy_frame(info, buffer, out);
@@ -80,13 +100,13 @@ static void test_strides(void)
                                           "RGB",  "ARGB", "RGBA64_LE", "GRAY8"};
     GRand *rand = g_rand_new_with_seed(SEED);
 
-    for (guint i = 0; i < 2 * G_N_ELEMENTS(formats); i++) {
-        char *caps = caps_of(formats[i / 2], 13, 7);
+    for (guint i = 0; i < KINDS * G_N_ELEMENTS(formats); i++) {
+        char *caps = caps_of(formats[i / KINDS], 13, 7);
         GstElement *el = plain_new();
         GstHarness *h = element_start(el, NULL, caps, NULL);
         GstVideoInfo in = info_of(h->srcpad), out;
         GstBuffer *tight = reference_fill(&in, rand);
-        GstBuffer *loose = scattered(&in, tight, i % 2);
+        GstBuffer *loose = scattered(&in, tight, i % KINDS);
         GstBuffer *large = gst_harness_push_and_pull(h, gst_buffer_ref(loose));
 
         g_assert_nonnull(large);

@@ -2,6 +2,7 @@
 /* Every format, in and out, with odd and even sizes, at several scales, as siting, range and matrix say: without the
  * network within one code of a plain reference. */
 #include "element-check.h"
+#include "plain.h"
 #include "reference-frame.h"
 #include "small-model.h"
 
@@ -161,6 +162,48 @@ static void test_network(void)
     g_free(folder);
 }
 
+/* The way of a size between the scales with a network that adds nothing: bicubic to the scale, then reduced. */
+static void test_network_between(void)
+{
+    enum { W = 16, H = 10, OUT_W = 24, OUT_H = 13 };
+    char *folder = g_dir_make_tmp("yonos-formats-XXXXXX", NULL);
+    char *model = g_build_filename(folder, "m.safetensors", NULL);
+    GRand *rand = g_rand_new_with_seed(SEED);
+    YonosPlain *up = yonos_plain_new(W, H, 2 * W, 2 * H, 3, NULL),
+               *down = yonos_plain_new(2 * W, 2 * H, OUT_W, OUT_H, 3, NULL);
+    float small[W * H * 3], doubled[4 * W * H * 3], wanted[OUT_W * OUT_H * 3];
+    GstElement *el;
+    GstHarness *h;
+    GstBuffer *buffer = gst_buffer_new_allocate(NULL, sizeof small / sizeof *small, NULL);
+    GstMapInfo map;
+
+    small_model_make(model, &(SmallModel){.scale = 2, .seed = SEED, .plain = TRUE});
+    g_assert_true(gst_buffer_map(buffer, &map, GST_MAP_WRITE));
+    for (gsize k = 0; k < map.size; k++)
+        small[k] = (float)(map.data[k] = (guint8)g_rand_int_range(rand, 0, 256)) / 255;
+    gst_buffer_unmap(buffer, &map);
+    g_assert_true(yonos_plain_run(up, small, doubled, 0, NULL) && yonos_plain_run(down, doubled, wanted, 0, NULL));
+    el = element_new(model, "cpu");
+    h = element_start(el, NULL, "video/x-raw,format=RGB,width=16,height=10,framerate=25/1",
+                      "video/x-raw,format=RGB,width=24,height=13");
+    buffer = gst_harness_push_and_pull(h, buffer);
+    g_assert_true(gst_buffer_map(buffer, &map, GST_MAP_READ));
+    g_assert_cmpuint(map.size, ==, G_N_ELEMENTS(wanted));
+    for (gsize k = 0; k < map.size; k++)
+        g_assert_cmpfloat_with_epsilon(map.data[k], CLAMP(wanted[k] * 255, 0, 255), 1);
+    gst_buffer_unmap(buffer, &map);
+    gst_buffer_unref(buffer);
+    element_stop(h, el);
+    gst_object_unref(el);
+    yonos_plain_free(up);
+    yonos_plain_free(down);
+    g_rand_free(rand);
+    g_remove(model);
+    g_rmdir(folder);
+    g_free(model);
+    g_free(folder);
+}
+
 int main(int argc, char **argv)
 {
     gst_init(&argc, &argv);
@@ -172,5 +215,6 @@ int main(int argc, char **argv)
     }
     g_test_add_func("/element/formats/between", test_between);
     g_test_add_func("/element/formats/network", test_network);
+    g_test_add_func("/element/formats/network-between", test_network_between);
     return g_test_run();
 }
