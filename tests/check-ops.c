@@ -123,6 +123,14 @@ static YonosTensorId build_hinge(YonosGraph *g, YonosTensorId x, int variant)
     return yonos_hinge(g, yonos_add(g, x, x, 1), variant & 1 ? -1 : 1, variant & 2);
 }
 
+static YonosTensorId build_window(YonosGraph *g, YonosTensorId x, int variant)
+{
+    YonosShape s = yonos_graph_shape(g, x);
+    YonosTensorId origin = yonos_graph_input(g, "origin", YONOS_F32, (YonosShape){s.n, 1, 1, 2});
+
+    return yonos_window(g, x, origin, MAX(1, s.h - variant), MAX(1, s.w - 2 * variant));
+}
+
 typedef struct {
     const char *name;
     Build build;
@@ -146,6 +154,7 @@ static const Case cases[] = {
     {"layout", build_layout, 7, TRUE},  {"group-norm", build_norm, 4, TRUE}, {"resize", build_resize, 10, TRUE},
     {"mix", build_mix, 2, TRUE},        {"codes", build_codes, 1, FALSE},
     {"max-pool", build_pool, 3, TRUE},  {"unit-norm", build_unit, 2, TRUE},   {"hinge", build_hinge, 4, TRUE},
+    {"window", build_window, 3, TRUE},
 };
 
 static const YonosShape shapes[] = {{1, 7, 5, 6}, {2, 9, 12, 17}, {1, 3, 3, 4}, {1, 1, 1, 8}};

@@ -34,6 +34,8 @@ static const YonosOp *const table[YONOS_OP_COUNT] = {
     [YONOS_OP_UNIT_NORM_GRAD] = &yonos_op_unit_norm_grad,
     [YONOS_OP_HINGE] = &yonos_op_hinge,
     [YONOS_OP_HINGE_GRAD] = &yonos_op_hinge_grad,
+    [YONOS_OP_WINDOW] = &yonos_op_window,
+    [YONOS_OP_WINDOW_GRAD] = &yonos_op_window_grad,
 };
 
 const YonosOp *yonos_op(int id)

@@ -30,6 +30,9 @@ YonosTensorId yonos_group_norm(YonosGraph *g, YonosTensorId x, YonosTensorId sca
                                float epsilon);
 YonosTensorId yonos_resize(YonosGraph *g, YonosTensorId x, int height, int width);
 YonosTensorId yonos_extent(YonosGraph *g, YonosTensorId x, int height, int width);
+/* y[n, i, j, c] = x[n, i + origin[n, 0], j + origin[n, 1], c], origin {n, 1, 1, 2} rounded and kept so that the window
+ * lies inside x; no gradient by the origin. */
+YonosTensorId yonos_window(YonosGraph *g, YonosTensorId x, YonosTensorId origin, int height, int width);
 YonosTensorId yonos_l1(YonosGraph *g, YonosTensorId a, YonosTensorId b);
 YonosTensorId yonos_mse(YonosGraph *g, YonosTensorId a, YonosTensorId b, YonosTensorId weights);
 /* The largest value of each `side` x `side` window that lies inside x, windows `stride` apart. */

@@ -74,7 +74,7 @@ static guint32 variant_conv(const YonosVkPush *push)
     X(conv) X(conv_data) X(conv_weights) X(sum_pixels) X(act) X(act_grad) X(add) X(concat) X(slice) X(embed)           \
     X(shuffle) X(unshuffle) X(nearest) X(sum_blocks) X(resize) X(extent) X(group_norm) X(l1) X(l1_grad) X(mse)         \
     X(mse_grad) X(mix) X(group_norm_data) X(group_norm_scale) X(resize_grad) X(extent_grad)                            \
-    X(max_pool) X(max_pool_grad) X(unit_norm) X(unit_norm_grad) X(hinge) X(hinge_grad)
+    X(max_pool) X(max_pool_grad) X(unit_norm) X(unit_norm_grad) X(hinge) X(hinge_grad) X(window) X(window_grad)
 SHADERS(SHADER)
 
 typedef struct {
@@ -123,6 +123,8 @@ static const Kernel table[YONOS_OP_COUNT] = {
     [YONOS_OP_UNIT_NORM_GRAD] = {CODE(unit_norm_grad), size_pixels, NULL},
     [YONOS_OP_HINGE] = {CODE(hinge), size_one, NULL},
     [YONOS_OP_HINGE_GRAD] = {CODE(hinge_grad), size_elements, NULL},
+    [YONOS_OP_WINDOW] = {CODE(window), size_elements, NULL},
+    [YONOS_OP_WINDOW_GRAD] = {CODE(window_grad), size_elements, NULL},
 };
 
 gboolean yonos_vk_kernels_make(YonosVkKernels *kernels, YonosVkDevice *d, gboolean half, GError **error)

@@ -1,0 +1,18 @@
+#version 450
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#extension GL_GOOGLE_include_directive : require
+#include "common.glsl"
+#include "window.glsl"
+
+void main()
+{
+    uint k = invocation();
+
+    if (k >= p.work)
+        return;
+    int c = int(k % uint(p.y.c)), x = int(k / uint(p.y.c) % uint(p.y.w));
+    int row = int(k / (uint(p.y.c) * uint(p.y.w))), n = row / p.y.h, y = row % p.y.h;
+    ivec2 at = ivec2(x, y) + origin(n, ivec2(p.x.w - p.y.w, p.x.h - p.y.h));
+
+    store(k, load0(uint(((n * p.x.h + at.y) * p.x.w + at.x) * p.x.c + c)));
+}
