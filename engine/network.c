@@ -96,7 +96,7 @@ static gboolean build(YonosNetwork *net, GError **error)
     yonos_graph_free(net->graph);
     net->graph = g;
     net->z = yonos_graph_input(g, "noise", YONOS_F32, noise);
-    y = yonos_compact_upscale(g, net->tier, x, net->z, scale);
+    y = yonos_compact_upscale(g, net->tier, x, net->z, scale, net->model->faithful);
     if (yonos_network_tiles(net) == 1 && is_reduced(net))
         y = yonos_resize(g, y, p->out_height, p->out_width);
     if (net->model->perceptual)

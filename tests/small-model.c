@@ -69,7 +69,7 @@ void small_model_make(const char *path, const SmallModel *model)
     GError *error = NULL;
     float *values;
 
-    yonos_compact_upscale(g, yonos_compact_tier(tier), x, z, scale);
+    yonos_compact_upscale(g, yonos_compact_tier(tier), x, z, scale, YONOS_COMPACT_INPUT_LR);
     if (model->perceptual)
         yonos_model_file_add_perceptual(g);
     g_assert_true(yonos_graph_check(g, &error));

@@ -61,7 +61,7 @@ static YonosTensorId build_upscale(YonosGraph *g, int scale)
     int h = yonos_compact_padded(5, scale) * scale / 8, w = yonos_compact_padded(7, scale) * scale / 8;
 
     return yonos_compact_upscale(g, fast(), input(g, "x_l", 1, 5, 7, 3),
-                                 input(g, "noise", 1, h, w, YONOS_COMPACT_LATENT), scale);
+                                 input(g, "noise", 1, h, w, YONOS_COMPACT_LATENT), scale, YONOS_COMPACT_INPUT_LR);
 }
 
 static const Case cases[] = {

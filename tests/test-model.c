@@ -19,7 +19,7 @@ static YonosGraph *network(int scale, int h, int w, YonosTensorId *y)
     int gh = yonos_compact_padded(h, scale) * scale / 8, gw = yonos_compact_padded(w, scale) * scale / 8;
     YonosTensorId x = yonos_graph_input(g, "frame", YONOS_F32, (YonosShape){1, h, w, 3});
     YonosTensorId z = yonos_graph_input(g, "noise", YONOS_F32, (YonosShape){1, gh, gw, YONOS_COMPACT_LATENT});
-    YonosTensorId last = yonos_compact_upscale(g, yonos_compact_tier("fast"), x, z, scale);
+    YonosTensorId last = yonos_compact_upscale(g, yonos_compact_tier("fast"), x, z, scale, YONOS_COMPACT_INPUT_LR);
     GError *error = NULL;
 
     *y = yonos_graph_input(g, "y", YONOS_F32, (YonosShape){1, h * scale, w * scale, 3});

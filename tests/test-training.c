@@ -30,7 +30,7 @@ static void test_overfits_one_crop(void)
     YonosTensorId one = yonos_graph_input(g, "dloss", YONOS_F32, (YonosShape){1, 1, 1, 1});
     YonosTensorId out = yonos_graph_input(g, "loss", YONOS_F32, (YonosShape){1, 1, 1, 1});
     YonosTensorId x_l = yonos_resize(g, x_h, SIDE / 4, SIDE / 4);
-    YonosTensorId y = yonos_compact_upscale(g, yonos_compact_tier("fast"), x_l, noise, 4);
+    YonosTensorId y = yonos_compact_upscale(g, yonos_compact_tier("fast"), x_l, noise, 4, YONOS_COMPACT_INPUT_LR);
     YonosTensorId loss = yonos_l1(g, y, x_h), base = yonos_l1(g, yonos_resize(g, x_l, SIDE, SIDE), x_h);
     YonosTensorId base_out = yonos_graph_input(g, "base_loss", YONOS_F32, (YonosShape){1, 1, 1, 1});
     YonosBufferId gradients;

@@ -88,40 +88,37 @@ static void fold_prediction(const YonosGraph *g, const YonosModelFile *file, flo
     }
 }
 
-static gboolean check_input(const YonosModelFile *file, GError **error)
+/* Where the denoiser's z_l comes from; TRUE for E. */
+static gboolean read_input(const char *folder, int scale, gboolean *faithful, GError **error)
 {
-    if (g_strcmp0(yonos_safetensors_metadata(file->file, YONOS_STAGE_INPUT), "faithful"))
-        return TRUE;
-    g_set_error(error, YONOS_ERROR, YONOS_ERROR_MODEL,
-                "%s was made with --faithful, whose large encoder no model file holds; evaluate it by --chain.",
-                file->path);
-    return FALSE;
-}
+    char *path = yonos_stage_file(yonos_stage("teacher"), scale, folder);
+    YonosModelFile file;
+    gboolean ok = yonos_model_file_open_weights(&file, path, error);
 
-static char *result_path(const char *folder, const char *name, int scale)
-{
-    char *file = g_strdup_printf("%s-x%d.safetensors", name, scale), *path = g_build_filename(folder, file, NULL);
-
-    g_free(file);
-    return path;
+    *faithful = ok && !g_strcmp0(yonos_safetensors_metadata(file.file, YONOS_MODEL_INPUT), "faithful");
+    yonos_model_file_clear(&file);
+    g_free(path);
+    return ok;
 }
 
 static gboolean gather(const YonosGraph *g, const char *folder, int scale, gboolean perceptual, float *values,
                        GHashTable *metadata, GError **error)
 {
-    /* file, its prefix, ours */
-    static const char *const from[][3] = {{"denoiser", "lr_encoder.", "lr_encoder."},
-                                          {"denoiser", "student.", "student."},
+    /* stage, its prefix, ours */
+    static const char *const from[][3] = {{"autoencoder", "hr_encoder.", "hr_encoder."},
+                                          {"teacher", "lr_encoder.", "lr_encoder."},
+                                          {"teacher", "student.", "student."},
                                           {"decoder", "decoder.", "decoder."},
                                           {"perceptual", "decoder.", "perceptual."}};
+    guint left_out = g_hash_table_contains(metadata, YONOS_MODEL_INPUT) ? 1 : 0;
     gboolean ok = TRUE;
 
     for (guint i = 0; ok && i < G_N_ELEMENTS(from) - !perceptual; i++) {
-        char *path = result_path(folder, from[i][0], scale);
-        YonosModelFile file;
-        ok = yonos_model_file_open_weights(&file, path, error) && check_input(&file, error) &&
-             read_into(g, &file, from[i][2], from[i][1], values, error) &&
-             (strcmp(from[i][1], "student.") || fold_time(g, &file, values, error));
+        char *path = yonos_stage_file(yonos_stage(from[i][0]), scale, folder);
+        YonosModelFile file = {0};
+        ok = i == left_out || (yonos_model_file_open_weights(&file, path, error) &&
+                               read_into(g, &file, from[i][2], from[i][1], values, error) &&
+                               (strcmp(from[i][1], "student.") || fold_time(g, &file, values, error)));
         if (ok && !strcmp(from[i][1], "student."))
             fold_prediction(g, &file, values, metadata);
         yonos_model_file_clear(&file);
@@ -130,13 +127,15 @@ static gboolean gather(const YonosGraph *g, const char *folder, int scale, gbool
     return ok;
 }
 
-static void write_metadata(GHashTable *metadata, const char *tier, int scale, gboolean perceptual,
+static void write_metadata(GHashTable *metadata, const char *tier, int scale, gboolean faithful, gboolean perceptual,
                            const char *const *facts)
 {
     g_hash_table_insert(metadata, g_strdup("format"), g_strdup(YONOS_MODEL_FORMAT));
     g_hash_table_insert(metadata, g_strdup("architecture"), g_strdup("compact"));
     g_hash_table_insert(metadata, g_strdup("tier"), g_strdup(tier));
     g_hash_table_insert(metadata, g_strdup("scale"), g_strdup_printf("%d", scale));
+    if (faithful)
+        g_hash_table_insert(metadata, g_strdup(YONOS_MODEL_INPUT), g_strdup("faithful"));
     if (perceptual)
         g_hash_table_insert(metadata, g_strdup("fidelity"), g_strdup("1"));
     for (; facts && *facts; facts++) {
@@ -154,18 +153,19 @@ gboolean yonos_export(const char *folder, const char *tier, int scale, const cha
     YonosTensorId x = yonos_graph_input(g, "x", YONOS_F32, (YonosShape){1, 16, 16, 3});
     YonosTensorId noise =
         yonos_graph_input(g, "noise", YONOS_F32, (YonosShape){1, 2 * scale, 2 * scale, YONOS_COMPACT_LATENT});
-    char *second = result_path(folder, "perceptual", scale);
-    gboolean perceptual = g_file_test(second, G_FILE_TEST_EXISTS), ok;
+    char *second = yonos_stage_file(yonos_stage("perceptual"), scale, folder);
+    gboolean perceptual = g_file_test(second, G_FILE_TEST_EXISTS), faithful;
+    gboolean ok = read_input(folder, scale, &faithful, error);
     float *values;
 
-    yonos_compact_upscale(g, yonos_compact_tier(tier), x, noise, scale);
+    yonos_compact_upscale(g, yonos_compact_tier(tier), x, noise, scale, faithful);
     if (perceptual)
         yonos_model_file_add_perceptual(g);
-    write_metadata(metadata, tier, scale, perceptual, facts);
+    write_metadata(metadata, tier, scale, faithful, perceptual, facts);
     if (!perceptual && g_hash_table_contains(metadata, "fidelity"))
         yonos_graph_fail(g, "A fidelity needs two decoders, and there is no %s; leave it out.", second);
     values = g_new0(float, g_array_index(g->buffers, YonosBuffer, g->param_buffer).size);
-    ok = yonos_graph_check(g, error) && gather(g, folder, scale, perceptual, values, metadata, error) &&
+    ok = ok && yonos_graph_check(g, error) && gather(g, folder, scale, perceptual, values, metadata, error) &&
          yonos_model_file_write(path, g, values, YONOS_ST_F16, NULL, metadata, error);
     g_free(values);
     g_free(second);

@@ -142,12 +142,14 @@ YonosTensorId yonos_compact_decoder(YonosGraph *g, const YonosCompactTier *tier,
 }
 
 YonosTensorId yonos_compact_upscale(YonosGraph *g, const YonosCompactTier *tier, YonosTensorId x_l,
-                                    YonosTensorId noise, int scale)
+                                    YonosTensorId noise, int scale, YonosCompactInput input)
 {
     YonosShape s = yonos_graph_shape(g, x_l);
     int h = yonos_compact_padded(s.h, scale), w = yonos_compact_padded(s.w, scale);
     YonosTensorId padded = h == s.h && w == s.w ? x_l : yonos_extent(g, x_l, h, w);
-    YonosTensorId z_l = yonos_compact_lr_encoder(g, tier, padded, scale);
+    YonosTensorId z_l = input == YONOS_COMPACT_INPUT_FAITHFUL
+                            ? yonos_compact_hr_encoder(g, yonos_resize(g, padded, h * scale, w * scale))
+                            : yonos_compact_lr_encoder(g, tier, padded, scale);
     YonosTensorId z = yonos_compact_student(g, tier, noise, z_l, YONOS_NONE);
     YonosTensorId y = yonos_shuffle(g, yonos_compact_decoder(g, tier, z, padded, scale), 4);
 

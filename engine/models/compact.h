@@ -41,10 +41,13 @@ YonosTensorId yonos_compact_student(YonosGraph *g, const YonosCompactTier *tier,
 YonosTensorId yonos_compact_decoder(YonosGraph *g, const YonosCompactTier *tier, YonosTensorId z, YonosTensorId x_l,
                                     int scale);
 
+/* Where z_l comes from: E_N(x_l), or the paper's own input path E(bicubic(x_l)), which costs more than all the rest. */
+typedef enum { YONOS_COMPACT_INPUT_LR, YONOS_COMPACT_INPUT_FAITHFUL } YonosCompactInput;
+
 /* The whole at run time: x_l {1, h, w, 3} of any size and the noise field {1, H'/8, W'/8, C} of its padded size
  * (yonos_compact_padded) -> y {1, N h, N w, 3} = bicubic(x_l) + residual, not clipped. */
 YonosTensorId yonos_compact_upscale(YonosGraph *g, const YonosCompactTier *tier, YonosTensorId x_l,
-                                    YonosTensorId noise, int scale);
+                                    YonosTensorId noise, int scale, YonosCompactInput input);
 
 /* The next LR side whose large side is a multiple of YONOS_COMPACT_GRID. */
 int yonos_compact_padded(int side, int scale);

@@ -56,6 +56,7 @@ gboolean yonos_model_file_open(YonosModelFile *model, const char *path, int scal
     text = yonos_safetensors_metadata(model->file, "scale");
     model->scale = text ? atoi(text) : 0;
     model->tier = yonos_safetensors_metadata(model->file, "tier");
+    model->faithful = metadata_is(model, YONOS_MODEL_INPUT, "faithful");
     if (!metadata_is(model, "format", YONOS_MODEL_FORMAT) || !metadata_is(model, "architecture", "compact"))
         g_set_error(error, YONOS_ERROR, YONOS_ERROR_MODEL,
                     "%s is no model of this version's format (%s, architecture compact); take one made by this "

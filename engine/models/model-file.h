@@ -7,15 +7,18 @@
 /* Model files of the compact network: safetensors with the metadata keys
  * format = "gst-yonos-1", architecture = "compact", tier, scale; further keys are the card's. Beside the decoder
  * (decoder.*, trained for fidelity) a file may hold a second one of the same shapes (perceptual.*), and then with the key
- * fidelity, 0 to 1, the first one's share unless the user sets it; 1 if absent. */
+ * fidelity, 0 to 1, the first one's share unless the user sets it; 1 if absent. The key input says where z_l comes from:
+ * E_N, "compact" or absent, or the large encoder, "faithful". */
 
 #define YONOS_MODEL_FORMAT "gst-yonos-1"
+#define YONOS_MODEL_INPUT "input"
 
 typedef struct {
     YonosSafetensors *file;
     char *path;
     const char *tier; /* lives as long as `file` */
     int scale;
+    gboolean faithful;   /* its z_l is E(bicubic(x_l)) */
     gboolean perceptual; /* it holds a second decoder */
     float fidelity;      /* 1 without a second decoder */
 } YonosModelFile;

@@ -190,8 +190,8 @@ void bench_training(const Bench *b, const Peak *peak)
         yonos_graph_input(g, "noise", YONOS_F32, (YonosShape){BATCH, grid, grid, YONOS_COMPACT_LATENT});
     YonosTensorId weights = yonos_graph_input(g, "weights", YONOS_F32, (YonosShape){BATCH, 1, 1, 1});
     YonosTensorId one = yonos_graph_input(g, "dloss", YONOS_F32, (YonosShape){1, 1, 1, 1});
-    YonosTensorId y =
-        yonos_compact_upscale(g, yonos_compact_tier(b->tier), yonos_resize(g, x_h, CROP / 2, CROP / 2), noise, 2);
+    YonosTensorId y = yonos_compact_upscale(g, yonos_compact_tier(b->tier), yonos_resize(g, x_h, CROP / 2, CROP / 2),
+                                            noise, 2, YONOS_COMPACT_INPUT_LR);
     YonosTensorId latent = yonos_mse(g, yonos_compact_hr_encoder(g, x_h), noise, weights);
     GError *error = NULL;
     char *section = g_strdup_printf("training step of %s x2, %d crops of %dx%d", b->tier, BATCH, CROP, CROP);

@@ -63,7 +63,7 @@ YonosGraph *bench_network(const Bench *b, int width, int height)
 
     if (!tier)
         g_error("there is no tier '%s'", b->tier);
-    y = yonos_compact_upscale(g, tier, x, z, b->scale);
+    y = yonos_compact_upscale(g, tier, x, z, b->scale, YONOS_COMPACT_INPUT_LR);
     if (!yonos_graph_check(g, &error))
         g_error("%s", error->message);
     g_array_index(g->tensors, YonosTensor, y).buffer =
