@@ -117,6 +117,7 @@ static void test_loader(void)
 }
 
 static gboolean video; /* the set of fit() */
+static double steady;  /* its weight */
 static guint stop_after; /* calls of `stopped` until it says TRUE; 0: never */
 
 static gboolean stopped(void)
@@ -144,10 +145,12 @@ static gboolean fit(const char *out, const char *stage, int scale, guint64 steps
                         .perceptual = 0.15,
                         .adversarial = 0.005,
                         .discriminator_rate = 1e-3,
+                        .steady = steady,
                         .params = {.tier = yonos_compact_tier("fast"),
                                    .scale = scale,
                                    .batch = 2,
-                                   .crop = 32,
+                                   .crop = steady ? SIDE : 32,
+                                   .steady = steady > 0,
                                    .video = video}};
     gboolean finished = FALSE;
 
@@ -290,7 +293,7 @@ static void run_exported(const char *path, const float *x_l, const float *noise,
     YonosGraph *g = yonos_graph_new();
     YonosTensorId x = yonos_graph_input(g, "x", YONOS_F32, (YonosShape){1, side, side, 3});
     YonosTensorId n = yonos_graph_input(g, "noise", YONOS_F32, (YonosShape){1, side * scale / 8, side * scale / 8, 16});
-    YonosTensorId out = yonos_compact_upscale(g, yonos_compact_tier("fast"), x, n, scale);
+    YonosTensorId out = yonos_compact_upscale(g, yonos_compact_tier("fast"), x, n, scale, YONOS_COMPACT_INPUT_LR);
     gsize size = yonos_shape_elements(yonos_graph_shape(g, out));
     YonosExecutor *ex;
     YonosModelFile file;
@@ -375,6 +378,33 @@ static void test_chain(void)
     check_export(8);
 }
 
+/* A denoiser that starts as a student does and learns z_h itself; a decoder in pans; both resume exactly. */
+static void test_variants(void)
+{
+    char *start = in_folder("denoiser-x2.safetensors"), *result = in_folder("denoiser-x4.safetensors");
+    GError *error = NULL;
+
+    g_remove(result);
+    g_assert_true(fit(".", "direct", 4, 12, &error));
+    g_assert_no_error(error);
+    check_resumed("direct", 4, 12);
+    g_remove(start);
+    g_remove(result);
+    g_assert_false(fit(".", "direct", 4, 12, &error));
+    g_assert_error(error, YONOS_ERROR, YONOS_ERROR_FILE);
+    g_clear_error(&error);
+    g_free(start);
+    g_free(result);
+    result = in_folder("decoder-x8.safetensors");
+    g_remove(result);
+    steady = 3;
+    g_assert_true(fit(".", "decoder", 8, 12, &error));
+    g_assert_no_error(error);
+    check_resumed("decoder", 8, 12);
+    steady = 0;
+    g_free(result);
+}
+
 static void remove_folder(const char *path)
 {
     GDir *dir = g_dir_open(path, 0, NULL);
@@ -406,6 +436,7 @@ int main(int argc, char **argv)
     g_test_add_func("/fit/video", test_video);
     g_test_add_func("/fit/refusals", test_refusals);
     g_test_add_func("/fit/chain", test_chain);
+    g_test_add_func("/fit/variants", test_variants);
     status = g_test_run();
     remove_folder(folder);
     g_free(folder);

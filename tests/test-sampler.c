@@ -266,10 +266,99 @@ static void test_faithful(void)
     }
 }
 
+#define PAN_CROP 64
+#define PAN_FRAME (PAN_CROP - YONOS_STAGE_PAN)
+
+/* What bicubic makes of the frame of picture n that begins at (x, y). */
+static void bicubic_frame(const float *x_h, int n, int y, int x, int scale, float *frame, float *large)
+{
+    YonosGraph *g = yonos_graph_new();
+    YonosTensorId small = yonos_graph_input(g, "x", YONOS_F32, (YonosShape){1, PAN_FRAME, PAN_FRAME, 3}), out;
+    YonosExecutor *ex;
+    GError *error = NULL;
+
+    for (int row = 0; row < PAN_FRAME; row++)
+        memcpy(frame + row * PAN_FRAME * 3, x_h + ((n * PAN_CROP + y + row) * PAN_CROP + x) * 3,
+               PAN_FRAME * 3 * sizeof(float));
+    small = yonos_act(g, yonos_resize(g, small, PAN_FRAME / scale, PAN_FRAME / scale), YONOS_ACT_CODES, 0);
+    out = yonos_resize(g, small, PAN_FRAME, PAN_FRAME);
+    g_array_index(g->tensors, YonosTensor, out).buffer =
+        yonos_graph_buffer(g, "y", YONOS_F32, PAN_FRAME * PAN_FRAME * 3);
+    ex = yonos_cpu_executor_new(g, FALSE, &error);
+    g_assert_no_error(error);
+    put(ex, "x", frame, PAN_FRAME * PAN_FRAME * 3);
+    g_assert_true(yonos_executor_run(ex, NULL));
+    yonos_executor_read(ex, yonos_graph_find_buffer(g, "y"), 0, large, PAN_FRAME * PAN_FRAME * 3, NULL);
+    yonos_executor_free(ex);
+    yonos_graph_free(g);
+}
+
+/* The loss of a decoder that adds nothing: bicubic's mean L1 of both frames, and its flicker where both show the same. */
+static double steady_loss(const float *x_h, const float *origins[2], int scale, float weight)
+{
+    static float frame[PAN_FRAME * PAN_FRAME * 3], y[2][PAN_FRAME * PAN_FRAME * 3];
+    const int side = PAN_CROP - 2 * YONOS_STAGE_PAN;
+    double l1 = 0, flicker = 0;
+
+    for (int n = 0; n < BATCH; n++) {
+        for (int k = 0; k < 2; k++) {
+            bicubic_frame(x_h, n, (int)origins[k][2 * n], (int)origins[k][2 * n + 1], scale, frame, y[k]);
+            for (guint i = 0; i < G_N_ELEMENTS(frame); i++)
+                l1 += fabsf(y[k][i] - frame[i]) / (2.0 * BATCH * G_N_ELEMENTS(frame));
+        }
+        for (int row = 0; row < side; row++)
+            for (int i = 0; i < side * 3; i++) {
+                float at[2];
+                for (int k = 0; k < 2; k++)
+                    at[k] = y[k][(row + YONOS_STAGE_PAN - (int)origins[k][2 * n]) * PAN_FRAME * 3 +
+                                 (YONOS_STAGE_PAN - (int)origins[k][2 * n + 1]) * 3 + i];
+                flicker += (at[0] - at[1]) * (at[0] - at[1]) / (3.0 * side * side * BATCH);
+            }
+    }
+    return l1 + weight * flicker;
+}
+
+/* Stage decoder, steady, of parameters that are zero. */
+static void test_steady(void)
+{
+    static const float origin_a[] = {0, 16, 3, 5, 7, 7, 16, 0}, origin_b[] = {16, 0, 4, 5, 7, 7, 9, 13};
+    static float x_h[BATCH * PAN_CROP * PAN_CROP * 3];
+    const float *origins[] = {origin_a, origin_b}, weight = 70;
+    float common[2][2 * BATCH];
+
+    for (guint k = 0; k < G_N_ELEMENTS(x_h); k++)
+        x_h[k] = (float)yonos_random_uniform(SEED, k);
+    for (int k = 0; k < 4 * BATCH; k++)
+        common[k / (2 * BATCH)][k % (2 * BATCH)] = YONOS_STAGE_PAN - origins[k / (2 * BATCH)][k % (2 * BATCH)];
+    for (int scale = 2; scale <= 8; scale *= 2) {
+        YonosStageParams params = {
+            .tier = yonos_compact_tier("fast"), .scale = scale, .batch = BATCH, .crop = PAN_CROP, .steady = TRUE};
+        YonosGraph *g = yonos_graph_new();
+        YonosExecutor *ex = executor_of(g, yonos_stage("decoder")->build(g, &params));
+        double want = steady_loss(x_h, origins, scale, weight);
+        float got;
+        put(ex, "x_h", x_h, G_N_ELEMENTS(x_h));
+        put(ex, "origin_a", origin_a, 2 * BATCH);
+        put(ex, "origin_b", origin_b, 2 * BATCH);
+        put(ex, "common_a", common[0], 2 * BATCH);
+        put(ex, "common_b", common[1], 2 * BATCH);
+        put(ex, "one", ones, BATCH);
+        put(ex, "steady", &weight, 1);
+        g_assert_true(yonos_executor_run(ex, NULL));
+        yonos_executor_read(ex, yonos_graph_find_buffer(g, "loss"), 0, &got, 1, NULL);
+        g_test_message("x%d: loss %g, expected %g, without flicker %g", scale, got, want,
+                       steady_loss(x_h, origins, scale, 0));
+        g_assert_cmpfloat_with_epsilon(got, want, 1e-5 * want);
+        g_assert_cmpfloat(want, >, 1.01 * steady_loss(x_h, origins, scale, 0));
+        yonos_executor_free(ex);
+        yonos_graph_free(g);
+    }
+}
+
 /* Files as the stages leave them, with seeded weights in which every part is heard. */
 static void write_chain(int scale, const char *predict, const char *input)
 {
-    static const char *const stages[] = {"teacher", "decoder"};
+    static const char *const stages[] = {"autoencoder", "teacher", "decoder"};
     const YonosCompactTier *tier = yonos_compact_tier("fast");
     YonosGraph *g = yonos_graph_new();
     YonosTensorId x = yonos_graph_input(g, "x", YONOS_F32, (YonosShape){1, 32 / scale, 32 / scale, 3});
@@ -281,6 +370,7 @@ static void write_chain(int scale, const char *predict, const char *input)
 
     z = yonos_compact_student(g, tier, z, yonos_compact_lr_encoder(g, tier, x, scale), time);
     yonos_compact_decoder(g, tier, z, x, scale);
+    yonos_compact_hr_encoder(g, yonos_graph_input(g, "x_h", YONOS_F32, (YonosShape){1, 32, 32, 3}));
     g_assert_true(yonos_graph_check(g, &error));
     values = g_new0(float, g_array_index(g->buffers, YonosBuffer, g->param_buffer).size);
     for (guint k = 0; k < g->params->len; k++) {
@@ -295,7 +385,7 @@ static void write_chain(int scale, const char *predict, const char *input)
     }
     g_hash_table_insert(metadata, "tier", "fast");
     g_hash_table_insert(metadata, YONOS_STAGE_PREDICT, (char *)predict);
-    g_hash_table_insert(metadata, YONOS_STAGE_INPUT, (char *)input);
+    g_hash_table_insert(metadata, YONOS_MODEL_INPUT, (char *)input);
     for (guint k = 0; k < G_N_ELEMENTS(stages); k++) {
         char *path = yonos_stage_file(yonos_stage(stages[k]), scale, folder);
         g_assert_true(yonos_model_file_write(path, g, values, YONOS_ST_F32, NULL, metadata, &error));
@@ -308,7 +398,8 @@ static void write_chain(int scale, const char *predict, const char *input)
 
 static void remove_chain(int scale)
 {
-    char *files[] = {yonos_stage_file(yonos_stage("teacher"), scale, folder),
+    char *files[] = {yonos_stage_file(yonos_stage("autoencoder"), 0, folder),
+                     yonos_stage_file(yonos_stage("teacher"), scale, folder),
                      yonos_stage_file(yonos_stage("decoder"), scale, folder)};
 
     for (guint k = 0; k < G_N_ELEMENTS(files); k++) {
@@ -344,7 +435,7 @@ static int difference(const YonosPicture *a, const YonosPicture *b, double *mean
 }
 
 /* One step is what the exported model does, but for its fp16 weights; more steps do something else. */
-static void check_chain(int scale, const char *predict)
+static void check_chain(int scale, const char *predict, const char *input)
 {
     YonosPicture small = yonos_picture_new(19, 11), model, one, three, bicubic;
     char *path = g_build_filename(folder, "model.safetensors", NULL);
@@ -354,7 +445,7 @@ static void check_chain(int scale, const char *predict)
 
     for (int k = 0; k < small.width * small.height * 3; k++)
         small.rgb[k] = 64 + yonos_random_bits(SEED, k) % 128;
-    write_chain(scale, predict, "compact");
+    write_chain(scale, predict, input);
     g_assert_true(yonos_export(folder, "fast", scale, NULL, path, &error));
     model = enlarged(yonos_enlarger_model(path, "cpu", &error), &small);
     one = enlarged(yonos_enlarger_chain(folder, scale, 1, "cpu", &error), &small);
@@ -363,8 +454,8 @@ static void check_chain(int scale, const char *predict)
     worst = difference(&one, &model, &mean);
     difference(&three, &model, &other);
     difference(&bicubic, &model, &residual);
-    g_test_message("x%d, %s: one step is off by %d codes at most, %g on average; three by %g, bicubic by %g", scale,
-                   predict, worst, mean, other, residual);
+    g_test_message("x%d, %s, %s: one step is off by %d codes at most, %g on average; three by %g, bicubic by %g",
+                   scale, predict, input, worst, mean, other, residual);
     g_assert_cmpint(worst, <=, 1);
     g_assert_cmpfloat(mean, <, 0.1);
     g_assert_cmpfloat(other, >, 10 * mean);
@@ -382,16 +473,23 @@ static void check_chain(int scale, const char *predict)
 static void test_chain(void)
 {
     GError *error = NULL;
+    char *encoder;
 
-    check_chain(2, "z");
-    check_chain(4, "v");
-    check_chain(8, "v");
+    check_chain(2, "z", "compact");
+    check_chain(4, "v", "compact");
+    check_chain(8, "v", "compact");
+    check_chain(2, "v", "faithful");
+    check_chain(4, "z", "faithful");
+    check_chain(8, "z", "faithful");
     g_assert_null(yonos_enlarger_chain(folder, 4, 1, "cpu", &error));
     g_assert_error(error, YONOS_ERROR, YONOS_ERROR_FILE);
     g_clear_error(&error);
     write_chain(4, "z", "faithful");
+    encoder = yonos_stage_file(yonos_stage("autoencoder"), 0, folder);
+    g_remove(encoder);
+    g_free(encoder);
     g_assert_false(yonos_export(folder, "fast", 4, NULL, "unwritten", &error));
-    g_assert_error(error, YONOS_ERROR, YONOS_ERROR_MODEL);
+    g_assert_error(error, YONOS_ERROR, YONOS_ERROR_FILE);
     g_clear_error(&error);
     g_assert_null(yonos_enlarger_chain(folder, 4, 1, "cpu", &error)); /* no autoencoder */
     g_assert_error(error, YONOS_ERROR, YONOS_ERROR_FILE);
@@ -410,6 +508,7 @@ int main(int argc, char **argv)
     g_test_add_func("/sampler/one-step", test_one_step);
     g_test_add_func("/sampler/v-loss", test_v_loss);
     g_test_add_func("/sampler/faithful", test_faithful);
+    g_test_add_func("/sampler/steady", test_steady);
     g_test_add_func("/sampler/chain", test_chain);
     status = g_test_run();
     g_rmdir(folder);

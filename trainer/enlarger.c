@@ -51,7 +51,7 @@ YonosEnlarger *yonos_enlarger_model(const char *path, const char *device, GError
     if (!yonos_model_file_open(&file, path, 0, error))
         return NULL;
     m = g_new0(Model, 1);
-    *m = (Model){{file.scale, model_run, model_free},
+    *m = (Model){{file.scale, model_run, NULL, model_free},
                  g_strdup(path),
                  g_strdup(strcmp(device, "gpu") ? device : "auto"),
                  NULL,

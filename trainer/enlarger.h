@@ -9,6 +9,9 @@ struct YonosEnlarger {
     int scale;
     /* `large` is allocated, scale times `small` each way. */
     gboolean (*run)(YonosEnlarger *e, const YonosPicture *small, const YonosPicture *large, GError **error);
+    /* Mean squared error of the last run's z^ against E(x_h) of its original, in the latents' unit variance. NULL: what
+     * enlarges has no latents to show. */
+    gboolean (*latent_error)(YonosEnlarger *e, const YonosPicture *original, double *mse, GError **error);
     void (*free)(YonosEnlarger *e);
 };
 

@@ -13,7 +13,7 @@ static const struct {
     const char *column, *title;
     int digits;
 } figures[YONOS_FIGURE_COUNT] = {{"psnr_y", "PSNR-Y", 2}, {"ssim_y", "SSIM-Y", 4}, {"fd", "FD", 3},
-                                 {"edge", "edge", 2},     {"flat", "flat", 2},     {"motion", "motion", 2}};
+                                 {"edge", "edge", 2},     {"flat", "flat", 2},     {"motion", "motion", 2},  {"latent", "latent", 4}};
 static const char *const methods[YONOS_METHOD_COUNT] = {"model", "bicubic"};
 
 static gboolean measured(const double *figure)
@@ -96,7 +96,7 @@ static gboolean close_csv(FILE *csv, const char *path, GError **error)
 }
 
 typedef struct {
-    char *device, *csv, *chain, *features;
+    char *device, *csv, *chain, *features, *write;
     int border, every, scale, steps;
     gboolean bicubic, motion, each;
 } Options;
@@ -105,7 +105,7 @@ static gboolean evaluate_all(const Options *o, YonosEnlarger *enlarger, YonosFea
                              FILE *csv, GError **error)
 {
     YonosEvaluateParams p = {enlarger, features, o->bicubic, o->motion, o->border < 0 ? enlarger->scale : o->border,
-                             o->every};
+                             o->every, o->write};
 
     for (; *sources; sources++) {
         GArray *rows = yonos_evaluate(&p, *sources, error);
@@ -142,6 +142,8 @@ static gboolean run(const Options *o, int argc, char **argv, GError **error)
     }
     enlarger = o->chain ? yonos_enlarger_chain(o->chain, o->scale, o->steps, device, error)
                         : yonos_enlarger_model(argv[1], device, error);
+    if (o->write)
+        g_mkdir_with_parents(o->write, 0777);
     features = o->features ? yonos_feature_meter_new(o->features, device) : NULL;
     ok = enlarger && (!o->csv || (csv = open_csv(o->csv, error))) &&
          evaluate_all(o, enlarger, features, argv + first, csv, error);
@@ -162,6 +164,7 @@ gboolean yonos_evaluate_command(int argc, char **argv, GError **error)
         {"each", 0, 0, G_OPTION_ARG_NONE, &o.each, "Print every picture's figures", NULL},
         {"bicubic", 0, 0, G_OPTION_ARG_NONE, &o.bicubic, "Measure bicubic enlargement too", NULL},
         {"motion", 0, 0, G_OPTION_ARG_NONE, &o.motion, "Measure flicker in pans over a folder's pictures", NULL},
+        {"write", 0, 0, G_OPTION_ARG_FILENAME, &o.write, "Write the enlarged pictures there as PNG", "FOLDER"},
         {"border", 0, 0, G_OPTION_ARG_INT, &o.border, "Pixels left out at each side (the scale, as papers do)", "N"},
         {"every", 0, 0, G_OPTION_ARG_INT, &o.every, "Of clips, take each N-th frame (30)", "N"},
         {"chain", 0, 0, G_OPTION_ARG_FILENAME, &o.chain, "Instead of MODEL: the folder of a chain's results", "FOLDER"},
@@ -178,5 +181,6 @@ gboolean yonos_evaluate_command(int argc, char **argv, GError **error)
     g_free(o.csv);
     g_free(o.chain);
     g_free(o.features);
+    g_free(o.write);
     return ok;
 }

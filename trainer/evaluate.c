@@ -2,7 +2,9 @@
 #include "evaluate.h"
 #include "base/error.h"
 #include "media.h"
+#include "png.h"
 
+#include <glib/gstdio.h>
 #include <math.h>
 #include <string.h>
 
@@ -34,8 +36,22 @@ static gboolean enlarge(const Evaluator *e, int method, const YonosPicture *smal
     return e->p->enlarger->run(e->p->enlarger, small, large, error);
 }
 
-static gboolean measure_still(const Evaluator *e, int method, const YonosPicture *reference, double *figure,
-                              GError **error)
+/* Into e->p->write, under the original's name. */
+static gboolean write_picture(const Evaluator *e, const char *name, const YonosPicture *large, GError **error)
+{
+    const char *dot = strrchr(name, '.'), *number = strchr(name, '#');
+    char *file =
+        g_strdup_printf("%.*s%s.png", (int)(dot ? dot - name : (gssize)strlen(name)), name, number ? number : "");
+    char *path = g_build_filename(e->p->write, file, NULL);
+    gboolean ok = yonos_png_write(path, large->rgb, large->width, large->height, error);
+
+    g_free(path);
+    g_free(file);
+    return ok;
+}
+
+static gboolean measure_still(const Evaluator *e, const char *name, int method, const YonosPicture *reference,
+                              double *figure, GError **error)
 {
     int scale = e->p->enlarger->scale;
     YonosPicture small = yonos_picture_resize(reference, reference->width / scale, reference->height / scale), large;
@@ -51,6 +67,10 @@ static gboolean measure_still(const Evaluator *e, int method, const YonosPicture
         ok = !e->p->features ||
              yonos_feature_meter_run(e->p->features, &large, reference, &figure[YONOS_FIGURE_FD], error);
     }
+    if (ok && method == YONOS_METHOD_MODEL && e->p->enlarger->latent_error)
+        ok = e->p->enlarger->latent_error(e->p->enlarger, reference, &figure[YONOS_FIGURE_LATENT], error);
+    if (ok && method == YONOS_METHOD_MODEL && e->p->write)
+        ok = write_picture(e, name, &large, error);
     yonos_picture_clear(&small);
     yonos_picture_clear(&large);
     return ok;
@@ -113,8 +133,8 @@ static gboolean add_picture(const guint8 *rgb, guint width, guint height, gsize 
     } else {
         YonosEvaluation *row = add_row(e->rows, name);
         for (int m = 0; ok && m < YONOS_METHOD_COUNT; m++)
-            ok =
-                (m == YONOS_METHOD_BICUBIC && !e->p->bicubic) || measure_still(e, m, &reference, row->figure[m], error);
+            ok = (m == YONOS_METHOD_BICUBIC && !e->p->bicubic) ||
+                 measure_still(e, name, m, &reference, row->figure[m], error);
         for (int m = 0; ok && e->motion && m < YONOS_METHOD_COUNT; m++)
             ok = measure_motion(e, m, &reference, row->figure[m], error);
     }
@@ -193,6 +213,18 @@ static void row_clear(gpointer row)
     g_free(((YonosEvaluation *)row)->name);
 }
 
+/* Whether pictures written there would replace what is measured. */
+static gboolean writes_over(const char *folder, const char *source, gboolean is_folder)
+{
+    char *measured = is_folder ? g_strdup(source) : g_path_get_dirname(source);
+    GStatBuf a, b;
+    gboolean same =
+        folder && !g_stat(folder, &a) && !g_stat(measured, &b) && a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+
+    g_free(measured);
+    return same;
+}
+
 GArray *yonos_evaluate(const YonosEvaluateParams *params, const char *source, GError **error)
 {
     gboolean is_folder = g_file_test(source, G_FILE_TEST_IS_DIR);
@@ -201,7 +233,11 @@ GArray *yonos_evaluate(const YonosEvaluateParams *params, const char *source, GE
 
     g_array_set_clear_func(e.rows, row_clear);
     e.motion = params->motion || !is_folder;
-    ok = is_folder ? add_folder(&e, source, error) : add_file(&e, source, error);
+    ok = !writes_over(params->write, source, is_folder);
+    if (!ok)
+        g_set_error(error, YONOS_ERROR, YONOS_ERROR_FILE, "%s holds what is measured; write the pictures elsewhere.",
+                    params->write);
+    ok = ok && (is_folder ? add_folder(&e, source, error) : add_file(&e, source, error));
     if (ok && !e.rows->len) {
         g_set_error(error, YONOS_ERROR, YONOS_ERROR_FORMAT, "There is no picture to measure in %s.", source);
         ok = FALSE;

@@ -15,6 +15,7 @@ typedef enum {
     YONOS_FIGURE_EDGE,
     YONOS_FIGURE_FLAT,
     YONOS_FIGURE_MOTION,
+    YONOS_FIGURE_LATENT, /* enlarger.h's latent_error, of a chain only */
     YONOS_FIGURE_COUNT
 } YonosFigure;
 
@@ -32,6 +33,8 @@ typedef struct {
     gboolean motion;  /* in folders too; a clip's frames always have the figure */
     int border;       /* pixels cut at each side before measuring, as papers do */
     guint every;      /* of videos, each n-th frame is a picture */
+    const char *write; /* folder, which is there: the model's enlarged pictures are written into it as PNG; not the
+                        * source's own; NULL: not */
 } YonosEvaluateParams;
 
 /* Measures a folder's pictures (not its subfolders'), or a file's: each is cut to multiples of 8 pixels at its right

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "fit.h"
 #include "base/error.h"
+#include "base/random.h"
 #include "checkpoint.h"
 #include "device.h"
 #include "feature-distance.h"
@@ -30,11 +31,13 @@ typedef struct {
     YonosLoader *loader;
     YonosProgress *progress;
     char *name, *run;
-    float *levels[4]; /* by level_names, {batch, ...} */
+    float *levels[4];  /* by level_names, {batch, ...} */
+    float *origins[5]; /* by origin_names, {batch, 2} */
 } Fit;
 
 static const char *const level_names[] = {"a", "s", "omega", "time"};
 static const char *const reduced_names[YONOS_DEGRADE_SCALES] = {"x_l2", "x_l4", "x_l8"};
+static const char *const origin_names[] = {"origin_a", "origin_b", "common_a", "common_b", "phase"};
 static const int level_lengths[] = {1, 1, 1, YONOS_COMPACT_TIME};
 
 static gboolean write_constant(YonosExecutor *ex, const char *name, float value, GError **error)
@@ -64,11 +67,14 @@ static gboolean build(Fit *f, GError **error)
     f->executor = yonos_executor_new(g, p->device, error);
     if (!f->executor || !write_constant(f->executor, "dloss", 1, error) ||
         !write_constant(f->executor, "one", 1, error) ||
-        !write_constant(f->executor, "perceptual", (float)p->perceptual, error))
+        !write_constant(f->executor, "perceptual", (float)p->perceptual, error) ||
+        !write_constant(f->executor, "steady", (float)p->steady, error))
         return FALSE;
     f->optimizer = yonos_optimizer_new(g, f->gradients, p->seed);
     for (guint k = 0; k < G_N_ELEMENTS(level_names); k++)
         f->levels[k] = g_new(float, (gsize)f->share.batch *level_lengths[k]);
+    for (guint k = 0; k < G_N_ELEMENTS(origin_names); k++)
+        f->origins[k] = g_new(float, 2 * (gsize)f->share.batch);
     return TRUE;
 }
 
@@ -93,7 +99,7 @@ static gboolean metadata_is(const YonosModelFile *file, const char *key, const c
 static gboolean check_denoiser(const Fit *f, const YonosModelFile *file, GError **error)
 {
     if (metadata_is(file, YONOS_STAGE_PREDICT, "z", predicts(f)) &&
-        metadata_is(file, YONOS_STAGE_INPUT, "compact", input_path(f)))
+        metadata_is(file, YONOS_MODEL_INPUT, "compact", input_path(f)))
         return TRUE;
     g_set_error(error, YONOS_ERROR, YONOS_ERROR_MODEL,
                 "%s was made with another --predict or --faithful; give here what was given there.", file->path);
@@ -147,9 +153,8 @@ static gboolean start(Fit *f, GError **error)
     const YonosFitParams *p = f->p;
     YonosLoaderParams loader;
     gboolean resumed;
-    gsize noise = p->stage->noise
-                      ? (gsize)f->share.batch * (p->params.crop / 8) * (p->params.crop / 8) * YONOS_COMPACT_LATENT
-                      : 0;
+    gsize frame = p->params.crop - (p->params.steady ? YONOS_STAGE_PAN : 0);
+    gsize noise = p->stage->noise ? (gsize)f->share.batch * (frame / 8) * (frame / 8) * YONOS_COMPACT_LATENT : 0;
 
     if (!(f->pack = yonos_pack_open(p->pack, error)) || !build(f, error))
         return FALSE;
@@ -205,6 +210,30 @@ static gboolean write_levels(Fit *f, GError **error)
     return ok;
 }
 
+/* Any two frames of a pan, any phase: a function of seed, step and picture. */
+static gboolean write_origins(Fit *f, GError **error)
+{
+    guint own = f->share.batch, at = yonos_ranks_own() * own;
+    gboolean ok = TRUE;
+
+    for (guint n = 0; n < own; n++) {
+        guint64 draw = yonos_random_bits(f->p->seed, ~(f->optimizer->step * f->p->params.batch + at + n));
+        for (guint axis = 0; axis < 2; axis++, draw >>= 24) {
+            float *o[G_N_ELEMENTS(origin_names)];
+            for (guint k = 0; k < G_N_ELEMENTS(o); k++)
+                o[k] = &f->origins[k][2 * n + axis];
+            *o[0] = (float)((draw & 255) % (YONOS_STAGE_PAN + 1));
+            *o[1] = (float)((draw >> 8 & 255) % (YONOS_STAGE_PAN + 1));
+            *o[2] = YONOS_STAGE_PAN - *o[0];
+            *o[3] = YONOS_STAGE_PAN - *o[1];
+            *o[4] = (float)((draw >> 16 & 255) % (YONOS_STAGE_PHASE + 1));
+        }
+    }
+    for (guint k = 0; ok && k < G_N_ELEMENTS(origin_names); k++)
+        ok = write_input(f, origin_names[k], f->origins[k], error);
+    return ok;
+}
+
 /* Of the highest rate. */
 static double rate_at(const YonosFitParams *p, guint64 step)
 {
@@ -233,7 +262,7 @@ static gboolean step(Fit *f, GError **error)
     op.discriminator_rate = f->p->discriminator_rate * rate;
     if (!write_input(f, "x_h", batch->pictures, error) || !write_input(f, "noise", batch->noise, error) ||
         !write_input(f, "adversarial", &adversarial, error) ||
-        (f->p->stage->levels != YONOS_LEVELS_NONE && !write_levels(f, error)) ||
+        (f->p->stage->levels != YONOS_LEVELS_NONE && !write_levels(f, error)) || !write_origins(f, error) ||
         !yonos_optimizer_upload(f->optimizer, f->executor, error) || !yonos_executor_run(f->executor, error) ||
         !yonos_executor_read(f->executor, yonos_graph_find_buffer(f->graph, "loss"), 0, &loss, 1, error) ||
         !yonos_optimizer_step(f->optimizer, f->executor, &op, &norm, error))
@@ -252,7 +281,7 @@ static gboolean finish(Fit *f, const char *path, GError **error)
     g_hash_table_insert(metadata, "run", g_strdup(f->run));
     g_hash_table_insert(metadata, "tier", g_strdup(f->p->tier));
     g_hash_table_insert(metadata, YONOS_STAGE_PREDICT, g_strdup(predicts(f)));
-    g_hash_table_insert(metadata, YONOS_STAGE_INPUT, g_strdup(input_path(f)));
+    g_hash_table_insert(metadata, YONOS_MODEL_INPUT, g_strdup(input_path(f)));
     ok = ok && yonos_model_file_write(path, f->graph, f->optimizer->average, YONOS_ST_F32,
                                       yonos_stage_is_adversarial(f->p->stage) ? "decoder." : NULL, metadata, error);
     if (ok)
@@ -294,6 +323,8 @@ static char *describe(const YonosFitParams *p, const char *name)
                         p->params.predict_v ? " predict v" : "", p->params.faithful ? " faithful" : "");
     char *losses = NULL, *all;
 
+    if (p->params.steady)
+        losses = g_strdup_printf(" steady %g", p->steady);
     if (yonos_stage_is_adversarial(p->stage))
         losses = g_strdup_printf(" features %s perceptual %g adversarial %g discriminator-rate %g",
                                  p->params.features ? "squeezenet" : "encoder", p->perceptual, p->adversarial,
@@ -332,6 +363,8 @@ gboolean yonos_fit(const YonosFitParams *p, gboolean *finished, GError **error)
         yonos_pack_free(f.pack);
         for (guint k = 0; k < G_N_ELEMENTS(f.levels); k++)
             g_free(f.levels[k]);
+        for (guint k = 0; k < G_N_ELEMENTS(f.origins); k++)
+            g_free(f.origins[k]);
         g_free(f.name);
         g_free(f.run);
     }

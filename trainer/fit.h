@@ -17,6 +17,7 @@ typedef struct {
     /* Of an adversarial stage: the weights of the losses beside L1; the discriminator's highest rate. The adversarial
      * loss counts after a tenth of the steps, in full after two. */
     double perceptual, adversarial, discriminator_rate;
+    double steady; /* weight of what flickers, where params.steady */
     guint checkpoint_every;    /* seconds */
     gboolean quiet;            /* no progress on stdout */
     gboolean (*stopped)(void); /* asked once a step; TRUE: write a checkpoint and end with *finished FALSE */

@@ -41,9 +41,10 @@ typedef struct {
     char *device;
     int steps;
     gboolean predicts_v, faithful;
-    YonosModelFile encoder_file, denoiser_file, decoder_file; /* the first where faithful */
-    Network denoiser, decoder;                                /* for pictures of width x height */
+    YonosModelFile encoder_file, denoiser_file, decoder_file;
+    Network encoder, denoiser, decoder; /* for pictures of width x height; the encoder is made when asked for */
     int width, height;
+    float *z; /* of the last run */
 } Chain;
 
 static void network_clear(Network *n)
@@ -51,6 +52,14 @@ static void network_clear(Network *n)
     yonos_executor_free(n->executor);
     yonos_graph_free(n->graph);
     memset(n, 0, sizeof *n);
+}
+
+static void networks_clear(Chain *c)
+{
+    network_clear(&c->encoder);
+    network_clear(&c->denoiser);
+    network_clear(&c->decoder);
+    g_clear_pointer(&c->z, g_free);
 }
 
 static const YonosModelFile *file_of(const Chain *c, const char *param)
@@ -106,13 +115,24 @@ static gboolean build(Chain *c, int width, int height, GError **error)
     return network_finish(&c->decoder, y, "y", c, error);
 }
 
+/* x_h, padded as its x_l is -> z_h */
+static gboolean build_encoder(Chain *c, GError **error)
+{
+    YonosGraph *g = c->encoder.graph = yonos_graph_new();
+    int scale = c->base.scale;
+    YonosTensorId x = yonos_graph_input(g, "x_h", YONOS_F32, (YonosShape){1, c->height * scale, c->width * scale, 3});
+
+    x = yonos_extent(g, x, yonos_compact_padded(c->height, scale) * scale,
+                     yonos_compact_padded(c->width, scale) * scale);
+    return network_finish(&c->encoder, yonos_compact_hr_encoder(g, x), "z_h", c, error);
+}
+
 /* Brings the networks to the picture's size. */
 static gboolean fit_size(Chain *c, int width, int height, GError **error)
 {
     if (c->decoder.executor && c->width == width && c->height == height)
         return TRUE;
-    network_clear(&c->denoiser);
-    network_clear(&c->decoder);
+    networks_clear(c);
     c->width = width;
     c->height = height;
     return build(c, width, height, error);
@@ -162,7 +182,8 @@ static gboolean chain_run(YonosEnlarger *e, const YonosPicture *small, const Yon
     n = size_of(&c->decoder, "z");
     x = g_new(float, size_of(&c->decoder, "x"));
     y = g_new(float, size_of(&c->decoder, "y"));
-    z = g_new(float, n);
+    g_free(c->z);
+    z = c->z = g_new(float, n);
     yonos_frame_to_rgb(&format, &(YonosFrame){{small->rgb}, {3 * small->width}}, x, small->width);
     yonos_random_field(z, YONOS_ENLARGER_SEED, yonos_compact_padded(small->height, e->scale) * e->scale / 8,
                        yonos_compact_padded(small->width, e->scale) * e->scale / 8, C);
@@ -175,6 +196,25 @@ static gboolean chain_run(YonosEnlarger *e, const YonosPicture *small, const Yon
         yonos_frame_from_rgb(&format, &(YonosFrame){{large->rgb}, {3 * large->width}}, y, large->width);
     g_free(x);
     g_free(y);
+    return ok;
+}
+
+static gboolean chain_latent_error(YonosEnlarger *e, const YonosPicture *original, double *mse, GError **error)
+{
+    Chain *c = (Chain *)e;
+    YonosFrameFormat format = {
+        .pixel_stride = 3, .r = 0, .g = 1, .b = 2, .a = -1, .width = original->width, .height = original->height};
+    gsize n = size_of(&c->decoder, "z");
+    float *x = g_new(float, 3 * (gsize)original->width * original->height), *z = g_new(float, n);
+    gboolean ok = c->encoder.executor || build_encoder(c, error);
+
+    yonos_frame_to_rgb(&format, &(YonosFrame){{original->rgb}, {3 * original->width}}, x, original->width);
+    ok = ok && put(&c->encoder, "x_h", x, error) && yonos_executor_run(c->encoder.executor, error) &&
+         get(&c->encoder, "z_h", z, error);
+    *mse = 0;
+    for (gsize k = 0; ok && k < n; k++)
+        *mse += ((double)z[k] - c->z[k]) * ((double)z[k] - c->z[k]) / n;
+    g_free(x);
     g_free(z);
     return ok;
 }
@@ -183,8 +223,7 @@ static void chain_free(YonosEnlarger *e)
 {
     Chain *c = (Chain *)e;
 
-    network_clear(&c->denoiser);
-    network_clear(&c->decoder);
+    networks_clear(c);
     yonos_model_file_clear(&c->encoder_file);
     yonos_model_file_clear(&c->denoiser_file);
     yonos_model_file_clear(&c->decoder_file);
@@ -210,7 +249,7 @@ static gboolean open_files(Chain *c, const char *folder, GError **error)
         !open_result(&c->decoder_file, "decoder", c->base.scale, folder, error))
         return FALSE;
     c->predicts_v = !g_strcmp0(yonos_safetensors_metadata(f->file, YONOS_STAGE_PREDICT), "v");
-    c->faithful = !g_strcmp0(yonos_safetensors_metadata(f->file, YONOS_STAGE_INPUT), "faithful");
+    c->faithful = !g_strcmp0(yonos_safetensors_metadata(f->file, YONOS_MODEL_INPUT), "faithful");
     tier = yonos_safetensors_metadata(f->file, "tier");
     c->tier = tier ? yonos_compact_tier(tier) : NULL;
     if (!c->tier) {
@@ -218,14 +257,16 @@ static gboolean open_files(Chain *c, const char *folder, GError **error)
                     f->path, tier ? tier : "?");
         return FALSE;
     }
-    return !c->faithful || open_result(&c->encoder_file, "autoencoder", 0, folder, error);
+    if (open_result(&c->encoder_file, "autoencoder", 0, folder, c->faithful ? error : NULL))
+        c->base.latent_error = chain_latent_error;
+    return !c->faithful || c->base.latent_error;
 }
 
 YonosEnlarger *yonos_enlarger_chain(const char *folder, int scale, int steps, const char *device, GError **error)
 {
     Chain *c = g_new0(Chain, 1);
 
-    c->base = (YonosEnlarger){scale, chain_run, chain_free};
+    c->base = (YonosEnlarger){scale, chain_run, NULL, chain_free};
     c->steps = steps;
     c->device = g_strdup(device);
     if (open_files(c, folder, error))

@@ -10,8 +10,14 @@
 #define POSTERIOR 0.1f /* standard deviation of the posterior, a constant */
 #define KL_WEIGHT 1e-4f
 
+/* The input of that name, made on first use. */
 static YonosTensorId input(YonosGraph *g, const YonosStageParams *p, const char *name, int side, int channels)
 {
+    YonosBufferId buffer = yonos_graph_find_buffer(g, name);
+
+    for (guint t = 0; buffer != YONOS_NONE && t < g->tensors->len; t++)
+        if (yonos_graph_at(g, t)->buffer == buffer)
+            return t;
     return yonos_graph_input(g, name, YONOS_F32, (YonosShape){p->batch, side, side, channels});
 }
 
@@ -30,10 +36,6 @@ static YonosTensorId reduced(YonosGraph *g, const YonosStageParams *p, YonosTens
 {
     if (p->video && p->scale) {
         char name[] = {'x', '_', 'l', (char)('0' + scale), 0};
-        YonosBufferId buffer = yonos_graph_find_buffer(g, name);
-        for (guint t = 0; buffer != YONOS_NONE && t < g->tensors->len; t++)
-            if (yonos_graph_at(g, t)->buffer == buffer)
-                return t;
         return input(g, p, name, p->crop / scale, 3);
     }
     return yonos_act(g, yonos_resize(g, x_h, p->crop / scale, p->crop / scale), YONOS_ACT_CODES, 0);
@@ -94,8 +96,8 @@ static YonosTensorId denoised(YonosGraph *g, const YonosStageParams *p, YonosTen
                               Level level, int scale)
 {
     YonosTensorId x_l = reduced(g, p, x_h, scale);
-    YonosTensorId z_l = p->faithful ? frozen_latent(g, enlarged(g, p, x_l))
-                                    : yonos_compact_lr_encoder(g, p->tier, x_l, scale);
+    YonosTensorId z_l =
+        p->faithful ? frozen_latent(g, enlarged(g, p, x_l)) : yonos_compact_lr_encoder(g, p->tier, x_l, scale);
     YonosTensorId out = yonos_compact_student(g, p->tier, z_t, z_l, level.time);
 
     if (!p->predict_v)
@@ -150,14 +152,6 @@ static YonosTensorId decoded(YonosGraph *g, const YonosStageParams *p, YonosTens
     return upscaled(g, yonos_compact_decoder(g, p->tier, z, x_l, p->scale), *base);
 }
 
-/* || y - x_h ||_1 */
-static YonosTensorId build_decoder(YonosGraph *g, const YonosStageParams *p)
-{
-    YonosTensorId x_h = picture(g, p), base;
-
-    return yonos_l1(g, decoded(g, p, x_h, &base), x_h);
-}
-
 /* `sum` and a loss times the input `weight` */
 static YonosTensorId and_weighted(YonosGraph *g, YonosTensorId sum, YonosTensorId loss, const char *weight)
 {
@@ -166,14 +160,69 @@ static YonosTensorId and_weighted(YonosGraph *g, YonosTensorId sum, YonosTensorI
     return yonos_add(g, sum, yonos_mix(g, loss, factor, YONOS_NONE, YONOS_NONE), 1);
 }
 
-/* || y - x_h ||_1 + w_p FD(y, x_h) - w_a mean A(y), and the loss of the discriminator A */
+/* What one frame of a pan shows of the crop, decoded: its own phase of the reduction, its own place in the latent grid,
+ * the same noise. *truth receives what y should be. */
+static YonosTensorId panned(YonosGraph *g, const YonosStageParams *p, const char *origin, YonosTensorId *truth,
+                            YonosTensorId *base)
+{
+    YonosStageParams frame = *p;
+
+    frame.crop -= YONOS_STAGE_PAN;
+    *truth = yonos_window(g, picture(g, p), input(g, p, origin, 1, 2), frame.crop, frame.crop);
+    return decoded(g, &frame, *truth, base);
+}
+
+/* Mean square of what two frames of a pan make of what both show. */
+static YonosTensorId unsteadiness(YonosGraph *g, const YonosStageParams *p, YonosTensorId first, YonosTensorId second)
+{
+    int side = p->crop - 2 * YONOS_STAGE_PAN;
+
+    return yonos_mse(g, yonos_window(g, first, input(g, p, "common_a", 1, 2), side, side),
+                     yonos_window(g, second, input(g, p, "common_b", 1, 2), side, side), input(g, p, "one", 1, 1));
+}
+
+typedef struct {
+    YonosTensorId y, truth, base;
+} Decoded;
+
+/* || y - x_h ||_1; of a pan's two frames the mean, and w_s || y - y' ||^2. *d receives what was decoded, of a pan its
+ * first frame. */
+static YonosTensorId fidelity_loss(YonosGraph *g, const YonosStageParams *p, Decoded *d)
+{
+    YonosTensorId second, truth, base, loss;
+
+    if (!p->steady) {
+        d->truth = picture(g, p);
+        d->y = decoded(g, p, d->truth, &d->base);
+        return yonos_l1(g, d->y, d->truth);
+    }
+    d->y = panned(g, p, "origin_a", &d->truth, &d->base);
+    second = panned(g, p, "origin_b", &truth, &base);
+    loss = yonos_l1(g, d->y, d->truth);
+    loss = yonos_add(g, loss, yonos_add(g, yonos_l1(g, second, truth), loss, -1), 0.5f);
+    return and_weighted(g, loss, unsteadiness(g, p, d->y, second), "steady");
+}
+
+static YonosTensorId build_decoder(YonosGraph *g, const YonosStageParams *p)
+{
+    Decoded d;
+
+    return fidelity_loss(g, p, &d);
+}
+
+/* The fidelity loss + w_p FD(y, x_h) - w_a mean A(y), and the loss of the discriminator A. Both judges have strides of
+ * their own: they see a part of the pictures that begins at any phase, or a mesh in step with them would go unseen. */
 static YonosTensorId build_perceptual(YonosGraph *g, const YonosStageParams *p)
 {
-    YonosTensorId x_h = picture(g, p), base, y = decoded(g, p, x_h, &base), one = input(g, p, "one", 1, 1), loss;
+    Decoded d;
+    YonosTensorId loss = fidelity_loss(g, p, &d), phase = input(g, p, "phase", 1, 2);
+    int side = yonos_graph_shape(g, d.y).h - YONOS_STAGE_PHASE;
+    YonosTensorId y = yonos_window(g, d.y, phase, side, side), x_h = yonos_window(g, d.truth, phase, side, side);
+    YonosTensorId base = yonos_window(g, d.base, phase, side, side), one = input(g, p, "one", 1, 1);
     YonosFeatures kind = p->features ? YONOS_FEATURES_SQUEEZENET : YONOS_FEATURES_ENCODER;
     YonosTensorId shown = yonos_graph_input(g, "loss", YONOS_F32, (YonosShape){1, 1, 1, 1});
 
-    loss = and_weighted(g, yonos_l1(g, y, x_h), yonos_feature_distance(g, kind, y, x_h, one), "perceptual");
+    loss = and_weighted(g, loss, yonos_feature_distance(g, kind, y, x_h, one), "perceptual");
     yonos_append(g, YONOS_OP_ACT, 1, &loss, shown, (int[]){YONOS_ACT_LEAKY}, 1, 1, 0);
     loss = and_weighted(g, loss, yonos_adversarial_loss(g, y, base), "adversarial");
     return yonos_add(g, loss, yonos_discriminator_loss(g, y, x_h, base), 1);
@@ -205,6 +254,13 @@ static const YonosStage stages[] = {
       {"teacher", "lr_encoder.", "teacher.", TRUE, FALSE},
       {"teacher", "student.", "teacher.", TRUE, FALSE}},
      build_student},
+    {"direct",
+     "denoiser",
+     4,
+     YONOS_LEVELS_ALL,
+     TRUE,
+     {FROM_ENCODER, {"lr-encoder", "lr_encoder.", "", FALSE, FALSE}, {"teacher", "student.", "", TRUE, FALSE}},
+     build_teacher},
     {"decoder",
      "decoder",
      2,

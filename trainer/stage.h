@@ -13,12 +13,20 @@ typedef struct {
     gboolean video;  /* x_l is degraded by the loader: inputs "x_l2", "x_l4", "x_l8"; not the autoencoder's */
     gboolean predict_v; /* the student's output is v^, and z^ = a z_t - s v^; else it is z^ */
     gboolean faithful;  /* the denoiser's input path is the paper's, z_l = E(bicubic(x_l)), instead of E_N(x_l) */
+    gboolean steady;    /* the decoder's crop is two frames of a pan, and what flickers between them costs */
     const char *features; /* of the perceptual loss: weights file of SqueezeNet, NULL: our own E */
 } YonosStageParams;
 
-/* Metadata keys of a denoiser's file: "v" or "z" (also where it is missing); "faithful" or "compact" (likewise). */
+/* A pan's frames are crop - YONOS_STAGE_PAN wide; inputs "origin_a", "origin_b" {batch, 1, 1, 2}, 0 to YONOS_STAGE_PAN,
+ * say where they begin, y first, and "common_a", "common_b", YONOS_STAGE_PAN less that, where in each begins what both
+ * show. */
+#define YONOS_STAGE_PAN 16
+
+/* Where in the crop, 0 to this, begins what the judges of the perceptual stage see: input "phase" {batch, 1, 1, 2}. */
+#define YONOS_STAGE_PHASE 8
+
+/* Metadata key of a denoiser's file: "v" or "z" (also where it is missing). Its input path is named as in a model file. */
 #define YONOS_STAGE_PREDICT "predict"
-#define YONOS_STAGE_INPUT "input"
 
 /* Which noise levels a stage sees: none; the whole schedule and t = T; t = T only. */
 typedef enum { YONOS_LEVELS_NONE, YONOS_LEVELS_ALL, YONOS_LEVELS_LAST } YonosLevels;
@@ -33,7 +41,8 @@ typedef struct {
 
 typedef struct {
     const char *name;
-    const char *file; /* the result's name; teacher and student share one: each is the x N denoiser of the chain */
+    const char *file; /* the result's name; teacher, student and direct (a student's start with a teacher's target,
+                       * for comparison) share one: each is the x N denoiser of the chain */
     int first_scale;  /* 0: takes no scale */
     YonosLevels levels;
     gboolean noise; /* needs the input "noise" {batch, crop/8, crop/8, C} */

@@ -68,7 +68,7 @@ typedef struct {
     char *tier, *pack, *folder, *device, *set, *predict, *features;
     int scale, batch, crop, checkpoint;
     gint64 steps, seed;
-    double rate, decay, clip, average, perceptual, adversarial, discriminator_rate;
+    double rate, decay, clip, average, perceptual, adversarial, discriminator_rate, steady;
     gboolean quiet, faithful;
 } FitOptions;
 
@@ -100,6 +100,7 @@ static gboolean fit_run(const FitOptions *o, const char *name, GError **error)
                         .perceptual = o->perceptual,
                         .adversarial = o->adversarial,
                         .discriminator_rate = o->discriminator_rate,
+                        .steady = o->steady,
                         .checkpoint_every = o->checkpoint,
                         .stopped = stopped,
                         .quiet = o->quiet};
@@ -112,6 +113,7 @@ static gboolean fit_run(const FitOptions *o, const char *name, GError **error)
                                   .video = !g_strcmp0(o->set, "video"),
                                   .predict_v = !g_strcmp0(o->predict, "v"),
                                   .faithful = o->faithful,
+                                  .steady = o->steady > 0,
                                   .features = o->features};
     if (!stage)
         return no_stage(name, error);
@@ -134,6 +136,10 @@ static gboolean fit_run(const FitOptions *o, const char *name, GError **error)
         return usage(error, "Stage '%s' has no perceptual loss; leave --features out.", name);
     if (!(o->perceptual >= 0) || !(o->adversarial >= 0) || !(o->discriminator_rate >= 0))
         return usage(error, "The losses' weights and the discriminator's rate cannot be negative.");
+    if (o->steady && (stage->levels != YONOS_LEVELS_LAST || p.params.video || !(o->steady > 0)))
+        return usage(error, "Only decoders can be trained to be steady, on the clean set, by a positive weight.");
+    if (o->crop <= (o->steady ? 2 * YONOS_STAGE_PAN : 0) + (yonos_stage_is_adversarial(stage) ? YONOS_STAGE_PHASE : 0))
+        return usage(error, "Crops of %d pixels are too small for this stage.", o->crop);
     if (o->steps < 1 || !(o->rate > 0) || o->checkpoint < 1)
         return usage(error, "Steps, rate and checkpoint must be positive.");
     g_mkdir_with_parents(o->folder, 0777);
@@ -185,6 +191,7 @@ static gboolean fit(int argc, char **argv, GError **error)
         {"adversarial", 0, 0, G_OPTION_ARG_DOUBLE, &o.adversarial, "Weight of the adversarial loss (0.001)", "W"},
         {"discriminator-rate", 0, 0, G_OPTION_ARG_DOUBLE, &o.discriminator_rate,
          "Highest learning rate of the discriminator (3e-4)", "R"},
+        {"steady", 0, 0, G_OPTION_ARG_DOUBLE, &o.steady, "Weight of what flickers in pans beside L1 (0)", "W"},
         {"seed", 0, 0, G_OPTION_ARG_INT64, &o.seed, "Seed of weights, crops and noise (1)", "N"},
         {"quiet", 0, 0, G_OPTION_ARG_NONE, &o.quiet, "No progress line", NULL},
         {"checkpoint", 0, 0, G_OPTION_ARG_INT, &o.checkpoint, "Seconds between checkpoints (120)", "S"},
