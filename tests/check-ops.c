@@ -286,7 +286,7 @@ static void test_against_reference(gconstpointer data)
 
 static YonosExecutor *make_vulkan(const YonosGraph *g)
 {
-    YonosVulkanOptions options = {tested_device(), FALSE};
+    YonosVulkanOptions options = {.device = tested_device(), .half = YONOS_VULKAN_SINGLE};
     GError *error = NULL;
     YonosExecutor *ex = yonos_vulkan_executor_new(g, &options, &error);
 
@@ -296,7 +296,7 @@ static YonosExecutor *make_vulkan(const YonosGraph *g)
 
 static YonosExecutor *make_half(const YonosGraph *g)
 {
-    YonosVulkanOptions options = {tested_device(), TRUE};
+    YonosVulkanOptions options = {.device = tested_device(), .half = YONOS_VULKAN_HALF};
     GError *error = NULL;
     YonosExecutor *ex = yonos_vulkan_executor_new(g, &options, &error);
 
