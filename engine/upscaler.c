@@ -12,28 +12,59 @@
 
 #define MAX_SIDE 16384
 
+/* A frame on its way, with the settings of when it was submitted. */
+typedef struct {
+    float *small, *large; /* {h, w, 3} */
+    float *small_alpha;   /* {h, w, 1}; NULL: one of the formats has none */
+    YonosNoise noise;
+    guint64 seed;
+    float fidelity, split;
+    YonosUpscalerTimes times;
+    GError *error; /* of a frame that is made */
+} Shot;
+
 struct YonosUpscaler {
     YonosFrameFormat in, out;
     YonosNetwork *network; /* NULL: plain bicubic only */
     YonosPlain *plain;     /* NULL until it is needed */
-    float split;
-    float *small, *large;             /* {h, w, 3} */
-    YonosPlain *plain_alpha;          /* NULL: one of the formats has none */
-    float *small_alpha, *large_alpha; /* {h, w, 1} */
+    YonosPlain *plain_alpha;
+    float *large_alpha;
+    Shot next; /* its settings */
     YonosUpscalerTimes times;
+
+    guint depth, first, n; /* shots; the oldest; how many */
+    Shot shots[YONOS_MOST_IN_FLIGHT];
+    GThread *thread; /* makes the shots in their order; NULL: whoever submits does. It owns network and plain while one is
+                        not made */
+    GMutex lock;     /* of first, n and what follows */
+    GCond changed;
+    guint n_made; /* of the n shots, from the first on */
+    gboolean quits;
 };
 
 void yonos_upscaler_free(YonosUpscaler *up)
 {
     if (!up)
         return;
+    yonos_upscaler_drop(up);
+    if (up->thread) {
+        g_mutex_lock(&up->lock);
+        up->quits = TRUE;
+        g_cond_broadcast(&up->changed);
+        g_mutex_unlock(&up->lock);
+        g_thread_join(up->thread);
+    }
     yonos_network_free(up->network);
     yonos_plain_free(up->plain);
     yonos_plain_free(up->plain_alpha);
-    g_free(up->small_alpha);
+    for (guint k = 0; k < YONOS_MOST_IN_FLIGHT; k++) {
+        g_free(up->shots[k].small_alpha);
+        g_free(up->shots[k].small);
+        g_free(up->shots[k].large);
+    }
     g_free(up->large_alpha);
-    g_free(up->small);
-    g_free(up->large);
+    g_mutex_clear(&up->lock);
+    g_cond_clear(&up->changed);
     g_free(up);
 }
 
@@ -69,14 +100,13 @@ int yonos_upscaler_tiles(const YonosUpscaler *up)
 
 void yonos_upscaler_set_noise(YonosUpscaler *up, YonosNoise noise, guint64 seed)
 {
-    if (up->network)
-        yonos_network_set_noise(up->network, noise, seed);
+    up->next.noise = noise;
+    up->next.seed = seed;
 }
 
 void yonos_upscaler_set_fidelity(YonosUpscaler *up, float fidelity)
 {
-    if (up->network)
-        yonos_network_set_fidelity(up->network, fidelity);
+    up->next.fidelity = fidelity;
 }
 
 gboolean yonos_upscaler_has_perceptual(const YonosUpscaler *up)
@@ -117,49 +147,152 @@ gboolean yonos_upscaler_has_gpu(G_GNUC_UNUSED const char *device)
 
 static gboolean alpha_make(YonosUpscaler *up, GError **error)
 {
+    gboolean whole = TRUE;
+
     if (up->in.layout != YONOS_FRAME_PACKED || up->out.layout != YONOS_FRAME_PACKED || up->in.a < 0 || up->out.a < 0)
         return TRUE;
     up->plain_alpha = yonos_plain_new(up->in.width, up->in.height, up->out.width, up->out.height, 1, error);
-    up->small_alpha = g_try_new(float, (gsize)up->in.width * up->in.height);
+    if (!up->plain_alpha)
+        return FALSE;
     up->large_alpha = g_try_new(float, (gsize)up->out.width * up->out.height);
-    if (up->plain_alpha && (!up->small_alpha || !up->large_alpha))
-        g_set_error(error, YONOS_ERROR, YONOS_ERROR_MEMORY,
-                    "No memory for the alpha of a frame of %d x %d; use smaller frames.", up->out.width,
-                    up->out.height);
-    return up->plain_alpha && up->small_alpha && up->large_alpha;
+    for (guint k = 0; k < up->depth; k++) {
+        up->shots[k].small_alpha = g_try_new(float, (gsize)up->in.width * up->in.height);
+        whole = whole && up->shots[k].small_alpha;
+    }
+    if (whole && up->large_alpha)
+        return TRUE;
+    g_set_error(error, YONOS_ERROR, YONOS_ERROR_MEMORY,
+                "No memory for the alpha of a frame of %d x %d; use smaller frames.", up->out.width, up->out.height);
+    return FALSE;
 }
 
 static gboolean pictures_make(YonosUpscaler *up, GError **error)
 {
-    up->small = g_try_new(float, (gsize)up->in.width * up->in.height * 3);
-    up->large = g_try_new(float, (gsize)up->out.width * up->out.height * 3);
-    if (up->small && up->large)
+    gboolean whole = TRUE;
+
+    for (guint k = 0; k < up->depth; k++) {
+        up->shots[k].small = g_try_new(float, (gsize)up->in.width * up->in.height * 3);
+        up->shots[k].large = g_try_new(float, (gsize)up->out.width * up->out.height * 3);
+        whole = whole && up->shots[k].small && up->shots[k].large;
+    }
+    if (whole)
         return alpha_make(up, error);
     g_set_error(error, YONOS_ERROR, YONOS_ERROR_MEMORY, "No memory for a frame of %d x %d; use smaller frames.",
                 up->out.width, up->out.height);
     return FALSE;
 }
 
+static gboolean run_plain(YonosUpscaler *up, const Shot *shot, int first, GError **error)
+{
+    if (!up->plain)
+        up->plain = yonos_plain_new(up->in.width, up->in.height, up->out.width, up->out.height, 3, error);
+    return up->plain && yonos_plain_run(up->plain, shot->small, shot->large, first, error);
+}
+
+/* White, of two columns where there is room, so that halved chroma does not blur it. */
+static void draw_line(const YonosUpscaler *up, float *large, int at)
+{
+    int left = at & ~1, right = MIN(left + 2, up->out.width);
+
+    for (int y = 0; y < up->out.height; y++)
+        for (gsize k = (gsize)left * 3; k < (gsize)right * 3; k++)
+            large[(gsize)y * up->out.width * 3 + k] = 1;
+}
+
+static void make_gray(const YonosUpscaler *up, float *large)
+{
+    const float r = (float)up->in.kr, b = (float)up->in.kb, g = 1 - r - b;
+    float *end = large + (gsize)up->out.width * up->out.height * 3;
+
+    for (float *p = large; p < end; p += 3)
+        p[0] = p[1] = p[2] = r * p[0] + g * p[1] + b * p[2];
+}
+
+/* Columns that the network makes. */
+static int ours_of(const YonosUpscaler *up, const Shot *shot)
+{
+    return up->network ? (int)lrintf(shot->split * (float)up->out.width) : 0;
+}
+
+static const float *made_of(const YonosUpscaler *up, const Shot *shot)
+{
+    gboolean same_size = up->in.width == up->out.width && up->in.height == up->out.height;
+
+    return same_size && ours_of(up, shot) == 0 ? shot->small : shot->large;
+}
+
+static void make(YonosUpscaler *up, Shot *shot)
+{
+    int ours = ours_of(up, shot);
+
+    if (up->network) {
+        yonos_network_set_noise(up->network, shot->noise, shot->seed);
+        yonos_network_set_fidelity(up->network, shot->fidelity);
+    }
+    if ((ours > 0 && !yonos_network_run(up->network, shot->small, shot->large, &shot->times, &shot->error)) ||
+        (ours < up->out.width && made_of(up, shot) == shot->large && !run_plain(up, shot, ours, &shot->error)))
+        return;
+    if (ours > 0 && up->in.layout == YONOS_FRAME_GRAY && up->out.layout != YONOS_FRAME_GRAY)
+        make_gray(up, shot->large);
+    if (ours > 0 && ours < up->out.width)
+        draw_line(up, shot->large, ours);
+}
+
+static gpointer make_all(gpointer data)
+{
+    YonosUpscaler *up = data;
+
+    g_mutex_lock(&up->lock);
+    while (!up->quits) {
+        if (up->n_made == up->n) {
+            g_cond_wait(&up->changed, &up->lock);
+            continue;
+        }
+        Shot *shot = &up->shots[(up->first + up->n_made) % up->depth];
+        g_mutex_unlock(&up->lock);
+        make(up, shot);
+        g_mutex_lock(&up->lock);
+        up->n_made++;
+        g_cond_broadcast(&up->changed);
+    }
+    g_mutex_unlock(&up->lock);
+    return NULL;
+}
+
+/* What the host does of a frame beside the network's device pays on a GPU; on the CPU it takes the same processors. */
+static gboolean flight_make(YonosUpscaler *up, guint wanted, GError **error)
+{
+    gboolean on_cpu = !up->network || !strcmp(yonos_upscaler_device(up), yonos_cpu_info.name);
+
+    up->depth = wanted ? MIN(wanted, YONOS_MOST_IN_FLIGHT) : on_cpu ? 1 : 2;
+    if (!pictures_make(up, error))
+        return FALSE;
+    if (up->depth > 1)
+        up->thread = g_thread_try_new("yonos-frames", make_all, up, error);
+    return up->depth == 1 || up->thread;
+}
+
 YonosUpscaler *yonos_upscaler_new(const YonosUpscalerParams *p, GError **error)
 {
-    YonosNetworkParams network = {p->model,      p->device,    p->scale,      p->seed,
-                                  p->in.width,   p->in.height, p->out.width,  p->out.height,
+    YonosNetworkParams network = {p->model,    p->device,    p->scale,     p->seed,
+                                  p->in.width, p->in.height, p->out.width, p->out.height,
                                   (gsize)p->max_memory << 20};
     YonosUpscaler *up;
-    gboolean done;
+    gboolean fine = TRUE;
 
     if (!check_params(p, error))
         return NULL;
     up = g_new0(YonosUpscaler, 1);
+    g_mutex_init(&up->lock);
+    g_cond_init(&up->changed);
     up->in = p->in;
     up->out = p->out;
-    up->split = 1;
-    done = pictures_make(up, error);
-    if (done && p->model) {
+    up->next = (Shot){.seed = p->seed, .fidelity = -1, .split = 1};
+    if (p->model) {
         up->network = yonos_network_new(&network, error);
-        done = up->network != NULL;
+        fine = up->network != NULL;
     }
-    if (!done)
+    if (!fine || !flight_make(up, p->in_flight, error))
         g_clear_pointer(&up, yonos_upscaler_free);
     return up;
 }
@@ -171,25 +304,20 @@ gboolean yonos_upscaler_has_network(const YonosUpscaler *up)
 
 void yonos_upscaler_set_split(YonosUpscaler *up, float split)
 {
-    up->split = CLAMP(split, 0, 1);
-}
-
-static gboolean run_plain(YonosUpscaler *up, int first, GError **error)
-{
-    if (!up->plain)
-        up->plain = yonos_plain_new(up->in.width, up->in.height, up->out.width, up->out.height, 3, error);
-    return up->plain && yonos_plain_run(up->plain, up->small, up->large, first, error);
+    up->next.split = CLAMP(split, 0, 1);
 }
 
 gboolean yonos_upscaler_warm_up(YonosUpscaler *up, GError **error)
 {
     gsize n = (gsize)up->out.width * up->out.height * 3;
+    Shot *shot = &up->shots[0];
 
-    memset(up->small, 0, (gsize)up->in.width * up->in.height * 3 * sizeof *up->small);
-    if (up->network ? !yonos_network_run(up->network, up->small, up->large, &up->times, error) : !run_plain(up, 0, error))
+    memset(shot->small, 0, (gsize)up->in.width * up->in.height * 3 * sizeof *shot->small);
+    if (up->network ? !yonos_network_run(up->network, shot->small, shot->large, &shot->times, error)
+                    : !run_plain(up, shot, 0, error))
         return FALSE;
     for (gsize k = 0; k < n; k++)
-        if (!isfinite(up->large[k])) {
+        if (!isfinite(shot->large[k])) {
             g_set_error(error, YONOS_ERROR, YONOS_ERROR_MODEL,
                         "The model makes no picture on %s, but infinite values; take another model or device.",
                         yonos_upscaler_device(up));
@@ -198,60 +326,92 @@ gboolean yonos_upscaler_warm_up(YonosUpscaler *up, GError **error)
     return TRUE;
 }
 
-/* White, of two columns where there is room, so that halved chroma does not blur it. */
-static void draw_line(YonosUpscaler *up, int at)
-{
-    int left = at & ~1, right = MIN(left + 2, up->out.width);
-
-    for (int y = 0; y < up->out.height; y++)
-        for (gsize k = (gsize)left * 3; k < (gsize)right * 3; k++)
-            up->large[(gsize)y * up->out.width * 3 + k] = 1;
-}
-
-static void make_gray(const YonosUpscaler *up)
-{
-    const float r = (float)up->in.kr, b = (float)up->in.kb, g = 1 - r - b;
-    float *end = up->large + (gsize)up->out.width * up->out.height * 3;
-
-    for (float *p = up->large; p < end; p += 3)
-        p[0] = p[1] = p[2] = r * p[0] + g * p[1] + b * p[2];
-}
-
-static gboolean run_alpha(YonosUpscaler *up, const YonosFrame *in, const YonosFrame *out, GError **error)
-{
-    if (!up->plain_alpha)
-        return TRUE;
-    yonos_frame_to_alpha(&up->in, in, up->small_alpha);
-    if (!yonos_plain_run(up->plain_alpha, up->small_alpha, up->large_alpha, 0, error))
-        return FALSE;
-    yonos_frame_from_alpha(&up->out, out, up->large_alpha);
-    return TRUE;
-}
-
 static double since(gint64 start)
 {
     return 1e-6 * (double)(g_get_monotonic_time() - start);
 }
 
-gboolean yonos_upscaler_run(YonosUpscaler *up, const YonosFrame *in, const YonosFrame *out, GError **error)
+guint yonos_upscaler_depth(const YonosUpscaler *up)
 {
-    int ours = up->network ? (int)lrintf(up->split * (float)up->out.width) : 0;
-    gboolean same_size = up->in.width == up->out.width && up->in.height == up->out.height;
-    const float *made = same_size && ours == 0 ? up->small : up->large;
+    return up->depth;
+}
+
+guint yonos_upscaler_in_flight(const YonosUpscaler *up)
+{
+    return up->n;
+}
+
+void yonos_upscaler_submit(YonosUpscaler *up, const YonosFrame *in)
+{
+    Shot *shot = &up->shots[(up->first + up->n) % up->depth];
     gint64 start = g_get_monotonic_time();
 
-    up->times = (YonosUpscalerTimes){0};
-    yonos_frame_to_rgb(&up->in, in, up->small, up->in.width);
-    up->times.to_rgb = since(start);
-    if ((ours > 0 && !yonos_network_run(up->network, up->small, up->large, &up->times, error)) ||
-        (ours < up->out.width && made == up->large && !run_plain(up, ours, error)))
+    g_assert(up->n < up->depth);
+    shot->noise = up->next.noise;
+    shot->seed = up->next.seed;
+    shot->fidelity = up->next.fidelity;
+    shot->split = up->next.split;
+    shot->times = (YonosUpscalerTimes){0};
+    yonos_frame_to_rgb(&up->in, in, shot->small, up->in.width);
+    if (shot->small_alpha)
+        yonos_frame_to_alpha(&up->in, in, shot->small_alpha);
+    shot->times.to_rgb = since(start);
+    if (!up->thread)
+        make(up, shot);
+    g_mutex_lock(&up->lock);
+    up->n++;
+    if (!up->thread)
+        up->n_made++;
+    g_cond_broadcast(&up->changed);
+    g_mutex_unlock(&up->lock);
+}
+
+/* Waits for the oldest frame and takes it out of the queue; its pictures stay until the next submission. */
+static Shot *take(YonosUpscaler *up)
+{
+    Shot *shot = &up->shots[up->first];
+
+    g_mutex_lock(&up->lock);
+    while (up->n_made == 0)
+        g_cond_wait(&up->changed, &up->lock);
+    up->n--;
+    up->n_made--;
+    up->first = (up->first + 1) % up->depth;
+    g_mutex_unlock(&up->lock);
+    return shot;
+}
+
+gboolean yonos_upscaler_collect(YonosUpscaler *up, const YonosFrame *out, GError **error)
+{
+    Shot *shot;
+    gint64 start;
+
+    g_assert(up->n > 0);
+    shot = take(up);
+    if (shot->error) {
+        g_propagate_error(error, g_steal_pointer(&shot->error));
         return FALSE;
-    if (ours > 0 && up->in.layout == YONOS_FRAME_GRAY && up->out.layout != YONOS_FRAME_GRAY)
-        make_gray(up);
-    if (ours > 0 && ours < up->out.width)
-        draw_line(up, ours);
+    }
     start = g_get_monotonic_time();
-    yonos_frame_from_rgb(&up->out, out, made, up->out.width);
+    yonos_frame_from_rgb(&up->out, out, made_of(up, shot), up->out.width);
+    if (shot->small_alpha) {
+        if (!yonos_plain_run(up->plain_alpha, shot->small_alpha, up->large_alpha, 0, error))
+            return FALSE;
+        yonos_frame_from_alpha(&up->out, out, up->large_alpha);
+    }
+    up->times = shot->times;
     up->times.from_rgb = since(start);
-    return run_alpha(up, in, out, error);
+    return TRUE;
+}
+
+void yonos_upscaler_drop(YonosUpscaler *up)
+{
+    while (up->n > 0)
+        g_clear_error(&take(up)->error);
+}
+
+gboolean yonos_upscaler_run(YonosUpscaler *up, const YonosFrame *in, const YonosFrame *out, GError **error)
+{
+    yonos_upscaler_submit(up, in);
+    return yonos_upscaler_collect(up, out, error);
 }

@@ -4,6 +4,8 @@
 #include "frame.h"
 #include "network.h"
 
+#define YONOS_MOST_IN_FLIGHT 4
+
 /* The engine's front door: a model, a device, a frame format in and out; then frames. */
 typedef struct YonosUpscaler YonosUpscaler;
 
@@ -16,6 +18,7 @@ typedef struct {
     YonosFrameFormat out; /* 1 to scale times as wide and as high as `in`: the network's picture is reduced to that */
     guint max_memory;     /* MiB that the network may take on its device; 0: on Vulkan what the driver says is free, on the
                              CPU half of the machine's. The frame's own pictures on the host come on top */
+    guint in_flight;      /* frames that may be, 1 to YONOS_MOST_IN_FLIGHT; 0: 1 on the CPU, 2 on a GPU */
 } YonosUpscalerParams;
 
 /* Loads, checks, plans; nothing is allocated per frame afterwards. NULL with an error whose message is one sentence
@@ -34,10 +37,18 @@ gboolean yonos_upscaler_has_gpu(const char *device);
  * with YONOS_ERROR_MODEL where the network makes no numbers of it. */
 gboolean yonos_upscaler_warm_up(YonosUpscaler *up, GError **error);
 
-/* One frame. Planes and strides as the caller has them. Alpha that both formats have is enlarged by bicubic; gray stays
- * gray in any format. On failure `out` is undefined and the upscaler may be
- * freed or tried again. */
+/* One frame, while none is in flight. Planes and strides as the caller has them. Alpha that both formats have is enlarged
+ * by bicubic; gray stays gray in any format. On failure `out` is undefined and the upscaler may be freed or tried again. */
 gboolean yonos_upscaler_run(YonosUpscaler *up, const YonosFrame *in, const YonosFrame *out, GError **error);
+
+/* Frames in flight: a thread of the upscaler's makes them, in their order, while its user prepares the next. Submit takes
+ * up to `depth` frames that are not collected yet, and is done with `in` when it returns; collect waits for the oldest and
+ * writes it, or says why it could not be made. Drop waits for all and forgets them. */
+void yonos_upscaler_submit(YonosUpscaler *up, const YonosFrame *in);
+gboolean yonos_upscaler_collect(YonosUpscaler *up, const YonosFrame *out, GError **error);
+void yonos_upscaler_drop(YonosUpscaler *up);
+guint yonos_upscaler_depth(const YonosUpscaler *up);
+guint yonos_upscaler_in_flight(const YonosUpscaler *up);
 
 /* The noise of the frames from now on. Costs nothing where nothing changes. */
 void yonos_upscaler_set_noise(YonosUpscaler *up, YonosNoise noise, guint64 seed);

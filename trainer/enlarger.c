@@ -27,7 +27,7 @@ static gboolean model_run(YonosEnlarger *e, const YonosPicture *small, const Yon
         m->width = small->width;
         m->height = small->height;
         m->upscaler = yonos_upscaler_new(
-            &(YonosUpscalerParams){m->path, m->device, e->scale, YONOS_ENLARGER_SEED, in, out, 0}, error);
+            &(YonosUpscalerParams){m->path, m->device, e->scale, YONOS_ENLARGER_SEED, in, out, 0, 0}, error);
     }
     return m->upscaler && yonos_upscaler_run(m->upscaler, &(YonosFrame){{small->rgb}, {3 * small->width}},
                                              &(YonosFrame){{large->rgb}, {3 * large->width}}, error);
