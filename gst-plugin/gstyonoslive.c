@@ -43,7 +43,7 @@ load (GstYonosUpscale * self, gboolean warm)
   YonosUpscalerParams params = {.scale = self->scale,.device = s->device,
     .seed = s->seed,.in = gst_yonos_frame_format (&self->in_info),
     .out = gst_yonos_frame_format (&self->out_info),
-    .max_memory = s->max_memory
+    .max_memory = s->max_memory,.in_flight = s->in_flight
   };
 
   return gst_yonos_networks_load (s, &params,

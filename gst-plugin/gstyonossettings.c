@@ -9,6 +9,7 @@
 #define DEFAULT_NOISE YONOS_NOISE_FIXED
 #define DEFAULT_FIDELITY -1.0f
 #define DEFAULT_MAX_MEMORY 0
+#define DEFAULT_IN_FLIGHT 0
 #define DEFAULT_ENABLED TRUE
 #define DEFAULT_SPLIT 1.0
 #define DEFAULT_QOS_MODE GST_YONOS_QOS_DROP
@@ -24,6 +25,7 @@ enum
   PROP_NOISE,
   PROP_FIDELITY,
   PROP_MAX_MEMORY,
+  PROP_IN_FLIGHT,
   PROP_ENABLED,
   PROP_SPLIT,
   PROP_QOS_MODE,
@@ -118,6 +120,9 @@ set_property (GObject * object, guint id, const GValue * value,
     case PROP_MAX_MEMORY:
       s->max_memory = g_value_get_uint (value);
       break;
+    case PROP_IN_FLIGHT:
+      s->in_flight = g_value_get_uint (value);
+      break;
     case PROP_ENABLED:
       s->enabled = g_value_get_boolean (value);
       break;
@@ -172,6 +177,9 @@ get_property (GObject * object, guint id, GValue * value, GParamSpec * pspec)
     case PROP_MAX_MEMORY:
       g_value_set_uint (value, s->max_memory);
       break;
+    case PROP_IN_FLIGHT:
+      g_value_set_uint (value, s->in_flight);
+      break;
     case PROP_ENABLED:
       g_value_set_boolean (value, s->enabled);
       break;
@@ -198,6 +206,7 @@ gst_yonos_settings_init (GstYonosSettings * s)
   s->noise = DEFAULT_NOISE;
   s->fidelity = DEFAULT_FIDELITY;
   s->max_memory = DEFAULT_MAX_MEMORY;
+  s->in_flight = DEFAULT_IN_FLIGHT;
   s->enabled = DEFAULT_ENABLED;
   s->split = DEFAULT_SPLIT;
   s->qos_mode = DEFAULT_QOS_MODE;
@@ -255,6 +264,11 @@ gst_yonos_settings_install (GObjectClass * klass)
           "tiles, with the same result (0 = what the GPU's driver says is "
           "free, half of the memory on the CPU)", 0, G_MAXINT,
           DEFAULT_MAX_MEMORY, ready));
+  g_object_class_install_property (klass, PROP_IN_FLIGHT,
+      g_param_spec_uint ("frames-in-flight", "Frames in flight",
+          "Frames that are in the making at once; each above one adds a frame "
+          "to the latency (0 = one on the CPU, two on a GPU)", 0,
+          YONOS_MOST_IN_FLIGHT, DEFAULT_IN_FLIGHT, ready));
   g_object_class_install_property (klass, PROP_ENABLED,
       g_param_spec_boolean ("enabled", "Enabled",
           "Whether the network runs; FALSE = plain bicubic of the same size",

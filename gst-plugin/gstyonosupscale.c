@@ -23,6 +23,11 @@
  * On the CPU, OMP_NUM_THREADS limits its threads. Those that wait sleep, unless
  * OMP_WAIT_POLICY says otherwise.
  *
+ * #GstYonosUpscale:frames-in-flight frames are in the making at once: by
+ * default two on a GPU, so that the pipeline's work on frames overlaps with the
+ * GPU's, and one on the CPU, where that hardly gains. All but one of them come
+ * on top of the latency.
+ *
  * Frames that do not fit into #GstYonosUpscale:max-memory are made in tiles,
  * which gives the same pixels and takes longer.
  *
@@ -62,6 +67,7 @@
 
 #include "gstyonosupscale.h"
 #include "gstyonosbuffers.h"
+#include "gstyonosflight.h"
 #include "gstyonosnegotiate.h"
 #include "gstyonoslive.h"
 #include "gstyonosmodel.h"
@@ -69,21 +75,20 @@
 
 GST_DEBUG_CATEGORY (gst_yonos_upscale_debug);
 #define GST_CAT_DEFAULT gst_yonos_upscale_debug
-GST_DEBUG_CATEGORY_STATIC (CAT_PERFORMANCE);
 
 #define gst_yonos_upscale_parent_class parent_class
 G_DEFINE_TYPE (GstYonosUpscale, gst_yonos_upscale, GST_TYPE_BASE_TRANSFORM);
 GST_ELEMENT_REGISTER_DEFINE_WITH_CODE (yonosupscale, "yonosupscale",
     GST_RANK_NONE, GST_TYPE_YONOS_UPSCALE,
     GST_DEBUG_CATEGORY_INIT (gst_yonos_upscale_debug, "yonosupscale", 0,
-        "neural video upscaler");
-    GST_DEBUG_CATEGORY_GET (CAT_PERFORMANCE, "GST_PERFORMANCE"));
+        "neural video upscaler"));
 
 /* --- caps --- */
 
 static void
 forget (GstYonosUpscale * self)
 {
+  gst_yonos_flight_clear (self);
   gst_yonos_live_close (self);
   gst_video_info_init (&self->in_info);
   gst_video_info_init (&self->out_info);
@@ -121,13 +126,16 @@ gst_yonos_upscale_set_caps (GstBaseTransform * trans, GstCaps * incaps,
   scale = gst_yonos_check_request (self, &in, &out);
   passthrough = scale == 1 && gst_yonos_same_pixels (&in, &out);
   if (scale > 0) {
+    gst_yonos_flight_drain (self);
     forget (self);
     self->in_info = in;
     self->out_info = out;
     self->scale = scale;
     gst_base_transform_set_passthrough (trans, passthrough);
-    if (passthrough || gst_yonos_live_open (self))
+    if (passthrough || gst_yonos_live_open (self)) {
+      gst_yonos_flight_update_latency (self);
       return TRUE;
+    }
   }
   /* The pads keep their old caps, and with those the stream may go on. */
   self->refused = TRUE;
@@ -148,57 +156,14 @@ gst_yonos_upscale_before_transform (GstBaseTransform * trans, GstBuffer * buf)
     gst_object_sync_values (GST_OBJECT (trans), time);
 }
 
+/* Comes here only where there is no upscaler; gstyonosflight.c does the rest.
+ * The base class takes a class without it for one that changes nothing. */
 static GstFlowReturn
 gst_yonos_upscale_transform (GstBaseTransform * trans, GstBuffer * inbuf,
     GstBuffer * outbuf)
 {
-  GstYonosUpscale *self = GST_YONOS_UPSCALE (trans);
-  GstVideoFrame in, out;
-  YonosFrame from, to;
-  GError *err = NULL;
-  gint64 start, spent;
-  gboolean done;
-
-  if (!self->upscaler)
-    return self->refused ? GST_FLOW_ERROR : GST_FLOW_NOT_NEGOTIATED;
-  self->refused = FALSE;
-  gst_yonos_live_before (self);
-  start = g_get_monotonic_time ();
-  if (!gst_video_frame_map (&in, &self->in_info, inbuf,
-          GST_MAP_READ | GST_VIDEO_FRAME_MAP_FLAG_NO_REF)) {
-    GST_ELEMENT_ERROR (self, RESOURCE, READ,
-        ("yonosupscale cannot read its input frame; it may be smaller than its "
-            "caps say."), (NULL));
-    return GST_FLOW_ERROR;
-  }
-  if (!gst_video_frame_map (&out, &self->out_info, outbuf,
-          GST_MAP_WRITE | GST_VIDEO_FRAME_MAP_FLAG_NO_REF)) {
-    gst_video_frame_unmap (&in);
-    GST_ELEMENT_ERROR (self, RESOURCE, WRITE,
-        ("yonosupscale cannot write to its output frame."), (NULL));
-    return GST_FLOW_ERROR;
-  }
-
-  from = gst_yonos_frame_planes (&in);
-  to = gst_yonos_frame_planes (&out);
-  done = yonos_upscaler_run (self->upscaler, &from, &to, &err);
-  gst_video_frame_unmap (&out);
-  gst_video_frame_unmap (&in);
-  if (!done) {
-    gst_yonos_post (self, GST_MESSAGE_ERROR, err, NULL);
-    g_clear_error (&err);
-    /* Until the next start, so that one message is all there is. */
-    gst_yonos_live_close (self);
-    self->refused = TRUE;
-    self->refused_in = self->in_info;
-    self->refused_out = self->out_info;
-    return GST_FLOW_ERROR;
-  }
-  spent = g_get_monotonic_time () - start;
-  GST_CAT_LOG_OBJECT (CAT_PERFORMANCE, self, "frame took %" G_GINT64_FORMAT
-      " us", spent);
-  gst_yonos_live_after (self, inbuf, spent);
-  return GST_FLOW_OK;
+  return GST_YONOS_UPSCALE (trans)->refused ? GST_FLOW_ERROR :
+      GST_FLOW_NOT_NEGOTIATED;
 }
 
 static gboolean
@@ -244,6 +209,7 @@ gst_yonos_upscale_finalize (GObject * object)
   forget (self);
   gst_yonos_stats_clear (&self->stats);
   gst_yonos_settings_clear (&self->settings);
+  g_array_unref (self->flight.frames);
   G_OBJECT_CLASS (parent_class)->finalize (object);
 }
 
@@ -267,6 +233,7 @@ gst_yonos_upscale_class_init (GstYonosUpscaleClass * klass)
   trans_class->fixate_caps = gst_yonos_upscale_fixate_caps;
   trans_class->set_caps = gst_yonos_upscale_set_caps;
   gst_yonos_buffers_init_class (trans_class);
+  gst_yonos_flight_init_class (trans_class);
   trans_class->before_transform = gst_yonos_upscale_before_transform;
   trans_class->transform = gst_yonos_upscale_transform;
   trans_class->src_event = gst_yonos_upscale_src_event;
@@ -277,6 +244,7 @@ static void
 gst_yonos_upscale_init (GstYonosUpscale * self)
 {
   gst_yonos_settings_init (&self->settings);
+  gst_yonos_flight_init (&self->flight);
   gst_base_transform_set_qos_enabled (GST_BASE_TRANSFORM (self), TRUE);
   forget (self);
 }

@@ -41,6 +41,7 @@ typedef struct
   YonosNoise noise;
   gfloat fidelity;
   guint max_memory;             /* MiB */
+  guint in_flight;
   gboolean enabled;
   gdouble split;
   GstYonosQosMode qos_mode;
@@ -66,6 +67,15 @@ typedef struct
   gboolean may_step_down;       /* so nothing need be dropped */
 } GstYonosLive;
 
+/* See gstyonosflight.h. */
+typedef struct
+{
+  GArray *frames;               /* oldest first */
+  YonosUpscaler *upscaler;      /* that makes them, while there are any */
+  gboolean is_prepared;         /* the upscaler is set up for the queued buffer */
+  GstClockTime latency;         /* with the object lock */
+} GstYonosFlight;
+
 struct _GstYonosUpscale
 {
   GstBaseTransform parent;
@@ -81,6 +91,7 @@ struct _GstYonosUpscale
   GstVideoInfo refused_in, refused_out;
   gboolean warned;              /* that the GPU is not used */
   GstYonosLive live;
+  GstYonosFlight flight;
   GstYonosStats stats;
 };
 

@@ -9,7 +9,7 @@ GstElement *element_new(const char *model, const char *device)
 
     g_assert_nonnull(el);
     gst_object_ref_sink(el);
-    g_object_set(el, "model", model, "device", device, NULL);
+    g_object_set(el, "model", model, "device", device, "frames-in-flight", 1, NULL);
     return el;
 }
 

@@ -5,7 +5,7 @@
 
 /* What the tests of the element share. */
 
-/* A yonosupscale; the reference is the caller's. */
+/* A yonosupscale that gives each frame before it takes the next; the reference is the caller's. */
 GstElement *element_new(const char *model, const char *device);
 
 /* A running harness whose element posts to `bus`; `out` may be NULL. element_stop takes both apart again. */

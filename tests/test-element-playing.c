@@ -10,6 +10,8 @@
 #define SEED 20261123
 #define CAPS "video/x-raw,format=RGB,framerate=25/1,width=17,height=9"
 #define SMALL (52 * 9) /* bytes of a frame; rows are padded to four */
+#define LARGE_WIDTH 34
+#define LARGE_ROW 104
 
 static char *folder;
 
@@ -53,13 +55,16 @@ static GstBuffer *enlarge_with(GstHarness *h, const char *property, const char *
     return enlarge(h);
 }
 
+/* What pads the rows is nobody's. */
 static gboolean same(GstBuffer *a, GstBuffer *b)
 {
     GstMapInfo map;
     gboolean equal;
 
     g_assert_true(gst_buffer_map(a, &map, GST_MAP_READ));
-    equal = gst_buffer_get_size(b) == map.size && gst_buffer_memcmp(b, 0, map.data, map.size) == 0;
+    equal = gst_buffer_get_size(b) == map.size;
+    for (gsize at = 0; equal && at < map.size; at += LARGE_ROW)
+        equal = gst_buffer_memcmp(b, at, map.data + at, LARGE_WIDTH * 3) == 0;
     gst_buffer_unmap(a, &map);
     return equal;
 }

@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "gstyonosflight.h"
+#include "gstyonosbuffers.h"
+#include "gstyonoslive.h"
+#include "gstyonosmodel.h"
+
+#define GST_CAT_DEFAULT gst_yonos_upscale_debug
+GST_DEBUG_CATEGORY_STATIC (CAT_PERFORMANCE);
+
+static GstBaseTransformClass *parent_class;
+
+/* A frame in flight. */
+typedef struct
+{
+  GstBuffer *inbuf;             /* without its memory, which goes back upstream */
+  gint64 spent;                 /* microseconds of the streaming thread */
+} Frame;
+
+static void
+frame_clear (gpointer data)
+{
+  gst_buffer_unref (((Frame *) data)->inbuf);
+}
+
+void
+gst_yonos_flight_init (GstYonosFlight * flight)
+{
+  flight->frames = g_array_sized_new (FALSE, FALSE, sizeof (Frame),
+      YONOS_MOST_IN_FLIGHT);
+  g_array_set_clear_func (flight->frames, frame_clear);
+}
+
+void
+gst_yonos_flight_clear (GstYonosUpscale * self)
+{
+  GstYonosFlight *flight = &self->flight;
+
+  if (flight->upscaler)
+    yonos_upscaler_drop (flight->upscaler);
+  flight->upscaler = NULL;
+  flight->is_prepared = FALSE;
+  g_array_set_size (flight->frames, 0);
+}
+
+void
+gst_yonos_flight_update_latency (GstYonosUpscale * self)
+{
+  guint waiting = self->upscaler ? yonos_upscaler_depth (self->upscaler) - 1 : 0;
+  GstClockTime latency = 0;
+  gboolean other;
+
+  if (waiting > 0 && self->in_info.fps_n > 0)
+    latency = gst_util_uint64_scale_int (waiting * GST_SECOND,
+        self->in_info.fps_d, self->in_info.fps_n);
+  GST_OBJECT_LOCK (self);
+  other = self->flight.latency != latency;
+  self->flight.latency = latency;
+  GST_OBJECT_UNLOCK (self);
+  if (other)
+    gst_element_post_message (GST_ELEMENT (self),
+        gst_message_new_latency (GST_OBJECT (self)));
+}
+
+/* Memory goes back to its pool at once, or a source with few buffers would wait
+ * for us, and we for it. */
+static GstBuffer *
+without_memory (GstBuffer * inbuf)
+{
+  GstBuffer *shell = gst_buffer_new ();
+
+  gst_buffer_copy_into (shell, inbuf,
+      GST_BUFFER_COPY_FLAGS | GST_BUFFER_COPY_TIMESTAMPS | GST_BUFFER_COPY_META,
+      0, -1);
+  return shell;
+}
+
+/* Takes over inbuf. */
+static GstFlowReturn
+submit (GstYonosUpscale * self, GstBuffer * inbuf)
+{
+  GstYonosFlight *flight = &self->flight;
+  gint64 start = g_get_monotonic_time ();
+  GstVideoFrame mapped;
+  YonosFrame planes;
+  Frame frame;
+
+  if (!gst_video_frame_map (&mapped, &self->in_info, inbuf,
+          GST_MAP_READ | GST_VIDEO_FRAME_MAP_FLAG_NO_REF)) {
+    gst_buffer_unref (inbuf);
+    GST_ELEMENT_ERROR (self, RESOURCE, READ,
+        ("yonosupscale cannot read its input frame; it may be smaller than its "
+            "caps say."), (NULL));
+    return GST_FLOW_ERROR;
+  }
+  planes = gst_yonos_frame_planes (&mapped);
+  yonos_upscaler_submit (self->upscaler, &planes);
+  gst_video_frame_unmap (&mapped);
+  frame.inbuf = without_memory (inbuf);
+  gst_buffer_unref (inbuf);
+  frame.spent = g_get_monotonic_time () - start;
+  g_array_append_val (flight->frames, frame);
+  if (flight->upscaler != self->upscaler) {
+    flight->upscaler = self->upscaler;
+    gst_yonos_flight_update_latency (self);
+  }
+  return GST_FLOW_OK;
+}
+
+/* Until the next start, so that one message is all there is. */
+static GstFlowReturn
+give_up (GstYonosUpscale * self, GError * error)
+{
+  gst_yonos_post (self, GST_MESSAGE_ERROR, error, NULL);
+  g_error_free (error);
+  gst_yonos_flight_clear (self);
+  gst_yonos_live_close (self);
+  self->refused = TRUE;
+  self->refused_in = self->in_info;
+  self->refused_out = self->out_info;
+  return GST_FLOW_ERROR;
+}
+
+/* Finishes the oldest frame. */
+static GstFlowReturn
+collect (GstYonosUpscale * self, GstBuffer ** outbuf)
+{
+  GstBaseTransform *trans = GST_BASE_TRANSFORM (self);
+  GstYonosFlight *flight = &self->flight;
+  const Frame *frame = &g_array_index (flight->frames, Frame, 0);
+  GstFlowReturn flow;
+  GstVideoFrame mapped;
+  YonosFrame planes;
+  gint64 start, spent;
+  GError *error = NULL;
+
+  flow = GST_BASE_TRANSFORM_GET_CLASS (trans)->prepare_output_buffer (trans,
+      frame->inbuf, outbuf);
+  if (flow != GST_FLOW_OK) {
+    *outbuf = NULL;
+    gst_yonos_flight_clear (self);
+    return flow;
+  }
+  start = g_get_monotonic_time ();
+  if (!gst_video_frame_map (&mapped, &self->out_info, *outbuf,
+          GST_MAP_WRITE | GST_VIDEO_FRAME_MAP_FLAG_NO_REF)) {
+    gst_clear_buffer (outbuf);
+    gst_yonos_flight_clear (self);
+    GST_ELEMENT_ERROR (self, RESOURCE, WRITE,
+        ("yonosupscale cannot write to its output frame."), (NULL));
+    return GST_FLOW_ERROR;
+  }
+  planes = gst_yonos_frame_planes (&mapped);
+  yonos_upscaler_collect (flight->upscaler, &planes, &error);
+  gst_video_frame_unmap (&mapped);
+  if (error) {
+    gst_clear_buffer (outbuf);
+    return give_up (self, error);
+  }
+  spent = frame->spent + g_get_monotonic_time () - start;
+  GST_CAT_LOG_OBJECT (CAT_PERFORMANCE, self, "frame took %" G_GINT64_FORMAT
+      " us", spent);
+  gst_yonos_live_after (self, frame->inbuf, spent);
+  g_array_remove_index (flight->frames, 0);
+  return GST_FLOW_OK;
+}
+
+void
+gst_yonos_flight_drain (GstYonosUpscale * self)
+{
+  GstFlowReturn flow = GST_FLOW_OK;
+
+  while (flow == GST_FLOW_OK && self->flight.frames->len > 0) {
+    GstBuffer *outbuf = NULL;
+    flow = collect (self, &outbuf);
+    if (flow == GST_FLOW_OK)
+      flow = gst_pad_push (GST_BASE_TRANSFORM_SRC_PAD (self), outbuf);
+  }
+  if (self->flight.frames->len > 0)
+    gst_yonos_flight_clear (self);
+}
+
+/* --- virtual functions --- */
+
+static GstFlowReturn
+submit_input_buffer (GstBaseTransform * trans, gboolean is_discont,
+    GstBuffer * inbuf)
+{
+  GstYonosUpscale *self = GST_YONOS_UPSCALE (trans);
+
+  /* The base class marks the next frame that goes out, which shall be this. */
+  if (is_discont)
+    gst_yonos_flight_drain (self);
+  self->flight.is_prepared = FALSE;
+  return parent_class->submit_input_buffer (trans, is_discont, inbuf);
+}
+
+/* Called until it gives no frame. */
+static GstFlowReturn
+generate_output (GstBaseTransform * trans, GstBuffer ** outbuf)
+{
+  GstYonosUpscale *self = GST_YONOS_UPSCALE (trans);
+  GstYonosFlight *flight = &self->flight;
+  GstFlowReturn flow;
+
+  if (gst_base_transform_is_passthrough (trans) || !self->upscaler)
+    return parent_class->generate_output (trans, outbuf);
+  self->refused = FALSE;
+  if (trans->queued_buf && !flight->is_prepared) {
+    gst_yonos_live_before (self);
+    flight->is_prepared = TRUE;
+  }
+  /* Another upscaler has to wait until the frames of the one before are out. */
+  if (trans->queued_buf && (flight->frames->len == 0
+          || flight->upscaler == self->upscaler)) {
+    flow = submit (self, g_steal_pointer (&trans->queued_buf));
+    if (flow != GST_FLOW_OK)
+      return flow;
+  }
+  if (flight->frames->len > 0 && (trans->queued_buf
+          || flight->frames->len == yonos_upscaler_depth (flight->upscaler)))
+    return collect (self, outbuf);
+  return GST_FLOW_OK;
+}
+
+static gboolean
+sink_event (GstBaseTransform * trans, GstEvent * event)
+{
+  GstYonosUpscale *self = GST_YONOS_UPSCALE (trans);
+
+  if (GST_EVENT_TYPE (event) == GST_EVENT_FLUSH_STOP)
+    gst_yonos_flight_clear (self);
+  else if (GST_EVENT_IS_SERIALIZED (event))
+    gst_yonos_flight_drain (self);
+  return parent_class->sink_event (trans, event);
+}
+
+static gboolean
+query (GstBaseTransform * trans, GstPadDirection direction, GstQuery * query)
+{
+  GstYonosUpscale *self = GST_YONOS_UPSCALE (trans);
+  GstClockTime min, max, ours;
+  gboolean live;
+
+  if (GST_QUERY_TYPE (query) == GST_QUERY_DRAIN && direction == GST_PAD_SINK)
+    gst_yonos_flight_drain (self);
+  if (!parent_class->query (trans, direction, query))
+    return FALSE;
+  if (GST_QUERY_TYPE (query) == GST_QUERY_LATENCY && direction == GST_PAD_SRC) {
+    GST_OBJECT_LOCK (self);
+    ours = self->flight.latency;
+    GST_OBJECT_UNLOCK (self);
+    gst_query_parse_latency (query, &live, &min, &max);
+    gst_query_set_latency (query, live, min + ours,
+        GST_CLOCK_TIME_IS_VALID (max) ? max + ours : max);
+  }
+  return TRUE;
+}
+
+void
+gst_yonos_flight_init_class (GstBaseTransformClass * klass)
+{
+  GST_DEBUG_CATEGORY_GET (CAT_PERFORMANCE, "GST_PERFORMANCE");
+  parent_class = g_type_class_peek_parent (klass);
+  klass->submit_input_buffer = submit_input_buffer;
+  klass->generate_output = generate_output;
+  klass->sink_event = sink_event;
+  klass->query = query;
+}

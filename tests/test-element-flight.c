@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Frames in flight: none is lost, doubled or mixed up at any event, query, flush or change, and nothing hangs. */
+#include "element-check.h"
+#include "small-model.h"
+
+#include <glib/gstdio.h>
+
+#define SEED 20261124
+#define CAPS "video/x-raw,format=RGB,framerate=25/1,width=16,height=8"
+#define OTHER_CAPS "video/x-raw,format=RGB,framerate=25/1,width=24,height=12"
+#define FRAME (40 * GST_MSECOND)
+
+static char *model;
+
+static GstBuffer *frame_new(guint k, gsize bytes)
+{
+    GstBuffer *buffer = gst_buffer_new_allocate(NULL, bytes, NULL);
+
+    gst_buffer_memset(buffer, 0, (guint8)(40 + 20 * (k % 8)), bytes);
+    GST_BUFFER_PTS(buffer) = k * FRAME;
+    GST_BUFFER_DURATION(buffer) = FRAME;
+    GST_BUFFER_OFFSET(buffer) = k;
+    gst_buffer_add_reference_timestamp_meta(buffer, gst_static_caps_get(&(GstStaticCaps)GST_STATIC_CAPS("timestamp/x-unix")),
+                                            k * FRAME + 7, GST_CLOCK_TIME_NONE);
+    return buffer;
+}
+
+static GstHarness *start(GstElement **el, guint depth)
+{
+    *el = element_new(model, "cpu");
+    g_object_set(*el, "frames-in-flight", depth, "noise", 1, NULL);
+    return element_start(*el, NULL, CAPS, NULL);
+}
+
+static void stop(GstHarness *h, GstElement *el)
+{
+    element_stop(h, el);
+    gst_object_unref(el);
+}
+
+static void push(GstHarness *h, guint k)
+{
+    g_assert_cmpint(gst_harness_push(h, frame_new(k, 16 * 8 * 3)), ==, GST_FLOW_OK);
+}
+
+/* Fails unless the next frame out is the k-th: its time, its meta, its picture (a flat one stays nearly flat). */
+static void check_next(GstHarness *h, guint k, gsize bytes)
+{
+    GstBuffer *buffer = gst_harness_try_pull(h);
+    GstReferenceTimestampMeta *meta;
+
+    if (!buffer)
+        g_error("frame %u did not come", k);
+    g_assert_cmpuint(GST_BUFFER_PTS(buffer), ==, k * FRAME);
+    g_assert_cmpuint(GST_BUFFER_DURATION(buffer), ==, FRAME);
+    meta = gst_buffer_get_reference_timestamp_meta(buffer, NULL);
+    g_assert_nonnull(meta);
+    g_assert_cmpuint(meta->timestamp, ==, k * FRAME + 7);
+    g_assert_cmpuint(gst_buffer_get_size(buffer), ==, bytes);
+    gst_buffer_unref(buffer);
+}
+
+static void check_frames(GstHarness *h, guint first, guint n)
+{
+    g_assert_cmpuint(gst_harness_buffers_in_queue(h), ==, n);
+    for (guint k = 0; k < n; k++)
+        check_next(h, first + k, 32 * 16 * 3);
+}
+
+/* The frames of a stream, whatever the depth, are the same. */
+static void test_same(void)
+{
+    GBytes *want[12] = {NULL};
+
+    for (guint depth = 1; depth <= 4; depth++) {
+        GstElement *el;
+        GstHarness *h = start(&el, depth);
+        for (guint k = 0; k < G_N_ELEMENTS(want); k++) {
+            push(h, k);
+            g_assert_cmpuint(gst_harness_buffers_in_queue(h), ==, k + 1 < depth ? 0 : k + 2 - depth);
+        }
+        g_assert_true(gst_harness_push_event(h, gst_event_new_eos()));
+        g_assert_cmpuint(gst_harness_buffers_in_queue(h), ==, G_N_ELEMENTS(want));
+        for (guint k = 0; k < G_N_ELEMENTS(want); k++) {
+            GstBuffer *buffer = gst_harness_pull(h);
+            GstMapInfo map;
+            GBytes *got;
+            g_assert_cmpuint(GST_BUFFER_PTS(buffer), ==, k * FRAME);
+            g_assert_true(gst_buffer_map(buffer, &map, GST_MAP_READ));
+            got = g_bytes_new(map.data, map.size);
+            gst_buffer_unmap(buffer, &map);
+            gst_buffer_unref(buffer);
+            if (depth == 1)
+                want[k] = g_bytes_ref(got);
+            g_assert_true(g_bytes_equal(got, want[k]));
+            g_assert_true(k == 0 || !g_bytes_equal(got, want[k - 1]));
+            g_bytes_unref(got);
+        }
+        stop(h, el);
+    }
+    for (guint k = 0; k < G_N_ELEMENTS(want); k++)
+        g_bytes_unref(want[k]);
+}
+
+static GstEvent *segment_event(void)
+{
+    GstSegment segment;
+
+    gst_segment_init(&segment, GST_FORMAT_TIME);
+    return gst_event_new_segment(&segment);
+}
+
+/* What comes behind frames comes out behind them. */
+static void test_serialised(void)
+{
+    GstEvent *events[] = {segment_event(), gst_event_new_gap(5 * FRAME, FRAME), gst_event_new_eos(),
+                          gst_event_new_tag(gst_tag_list_new(GST_TAG_TITLE, "a", NULL)),
+                          gst_event_new_custom(GST_EVENT_CUSTOM_DOWNSTREAM, gst_structure_new_empty("a"))};
+
+    for (guint k = 0; k < G_N_ELEMENTS(events); k++)
+        for (guint depth = 1; depth <= 4; depth++) {
+            GstElement *el;
+            GstHarness *h = start(&el, depth);
+            for (guint i = 0; i < depth; i++)
+                push(h, i);
+            g_assert_true(gst_harness_push_event(h, gst_event_ref(events[k])));
+            check_frames(h, 0, depth);
+            stop(h, el);
+        }
+    for (guint k = 0; k < G_N_ELEMENTS(events); k++)
+        gst_event_unref(events[k]);
+}
+
+static void test_caps(void)
+{
+    GstElement *el;
+    GstHarness *h = start(&el, 3);
+
+    push(h, 0);
+    push(h, 1);
+    gst_harness_set_src_caps_str(h, OTHER_CAPS);
+    check_frames(h, 0, 2);
+    for (guint k = 2; k < 5; k++)
+        g_assert_cmpint(gst_harness_push(h, frame_new(k, 24 * 12 * 3)), ==, GST_FLOW_OK);
+    check_next(h, 2, 48 * 24 * 3);
+    g_assert_true(gst_harness_push_event(h, gst_event_new_eos()));
+    check_next(h, 3, 48 * 24 * 3);
+    check_next(h, 4, 48 * 24 * 3);
+    stop(h, el);
+}
+
+static void test_drain_query(void)
+{
+    GstElement *el;
+    GstHarness *h = start(&el, 4);
+    GstQuery *query = gst_query_new_drain();
+
+    push(h, 0);
+    push(h, 1);
+    g_assert_cmpuint(gst_harness_buffers_in_queue(h), ==, 0);
+    gst_pad_peer_query(h->srcpad, query);
+    check_frames(h, 0, 2);
+    gst_query_unref(query);
+    stop(h, el);
+}
+
+static void test_flush(void)
+{
+    GstElement *el;
+    GstHarness *h = start(&el, 4);
+
+    push(h, 0);
+    push(h, 1);
+    g_assert_true(gst_harness_push_event(h, gst_event_new_flush_start()));
+    g_assert_true(gst_harness_push_event(h, gst_event_new_flush_stop(TRUE)));
+    g_assert_true(gst_harness_push_event(h, segment_event()));
+    g_assert_cmpuint(gst_harness_buffers_in_queue(h), ==, 0);
+    for (guint k = 5; k < 9; k++)
+        push(h, k);
+    check_frames(h, 5, 1);
+    g_assert_true(gst_harness_push_event(h, gst_event_new_eos()));
+    check_frames(h, 6, 3);
+    stop(h, el);
+}
+
+/* Down to READY with frames in flight, and up again. */
+static void test_states(void)
+{
+    GstElement *el;
+    GstHarness *h = start(&el, 4);
+
+    for (int round = 0; round < 5; round++) {
+        push(h, 0);
+        push(h, 1);
+        g_assert_cmpint(gst_element_set_state(el, GST_STATE_READY), ==, GST_STATE_CHANGE_SUCCESS);
+        g_assert_cmpuint(gst_harness_buffers_in_queue(h), ==, 0);
+        g_assert_cmpint(gst_element_set_state(el, GST_STATE_PLAYING), !=, GST_STATE_CHANGE_FAILURE);
+        gst_harness_set_src_caps_str(h, CAPS);
+        g_assert_true(gst_harness_push_event(h, segment_event()));
+    }
+    push(h, 0);
+    stop(h, el);
+}
+
+static GstClockTime latency_of(GstHarness *h)
+{
+    GstQuery *query = gst_query_new_latency();
+    GstClockTime min = GST_CLOCK_TIME_NONE;
+
+    gst_harness_set_upstream_latency(h, 3 * GST_MSECOND);
+    g_assert_true(gst_pad_peer_query(h->sinkpad, query));
+    gst_query_parse_latency(query, NULL, &min, NULL);
+    gst_query_unref(query);
+    return min;
+}
+
+static void test_latency(void)
+{
+    for (guint depth = 0; depth <= 4; depth++) {
+        GstElement *el;
+        GstHarness *h = start(&el, depth);
+        guint waiting = MAX(depth, 1) - 1; /* the CPU's own choice is one */
+        push(h, 0);
+        g_assert_cmpuint(latency_of(h), ==, 3 * GST_MSECOND + waiting * FRAME);
+        stop(h, el);
+    }
+}
+
+/* Settings belong to the frames that came after them, and a discontinuity stays with its frame. */
+static void test_settings(void)
+{
+    GstElement *el;
+    GstHarness *h = start(&el, 2);
+    GstBuffer *buffer, *first;
+
+    push(h, 0);
+    g_object_set(el, "enabled", FALSE, NULL);
+    buffer = frame_new(0, 16 * 8 * 3);
+    GST_BUFFER_PTS(buffer) = FRAME;
+    GST_BUFFER_FLAG_SET(buffer, GST_BUFFER_FLAG_DISCONT);
+    g_assert_cmpint(gst_harness_push(h, buffer), ==, GST_FLOW_OK);
+    g_assert_true(gst_harness_push_event(h, gst_event_new_eos()));
+    first = gst_harness_pull(h);
+    buffer = gst_harness_pull(h);
+    g_assert_true(GST_BUFFER_IS_DISCONT(buffer));
+    for (gsize k = 0; k < gst_buffer_get_size(buffer); k++) {
+        guint8 code;
+        gst_buffer_extract(buffer, k, &code, 1);
+        g_assert_cmpint(code, ==, 40); /* bicubic of a flat picture */
+    }
+    {
+        GstMapInfo map;
+        g_assert_true(gst_buffer_map(buffer, &map, GST_MAP_READ));
+        g_assert_cmpint(gst_buffer_memcmp(first, 0, map.data, map.size), !=, 0);
+        gst_buffer_unmap(buffer, &map);
+    }
+    gst_buffer_unref(first);
+    gst_buffer_unref(buffer);
+    stop(h, el);
+}
+
+int main(int argc, char **argv)
+{
+    char *folder;
+    int status;
+
+    gst_init(&argc, &argv);
+    g_test_init(&argc, &argv, NULL);
+    folder = g_dir_make_tmp("yonos-flight-XXXXXX", NULL);
+    model = g_build_filename(folder, "m.safetensors", NULL);
+    g_test_message("seed %d", SEED);
+    small_model_write(model, 2, SEED);
+    g_test_add_func("/element/flight/same", test_same);
+    g_test_add_func("/element/flight/serialised", test_serialised);
+    g_test_add_func("/element/flight/caps", test_caps);
+    g_test_add_func("/element/flight/drain-query", test_drain_query);
+    g_test_add_func("/element/flight/flush", test_flush);
+    g_test_add_func("/element/flight/states", test_states);
+    g_test_add_func("/element/flight/latency", test_latency);
+    g_test_add_func("/element/flight/settings", test_settings);
+    status = g_test_run();
+    g_remove(model);
+    g_rmdir(folder);
+    g_free(model);
+    g_free(folder);
+    return status;
+}
