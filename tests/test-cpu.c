@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The CPU executor's own versions at sizes that several threads share and at the channels that have a path of their
- * own: equal to the reference, and to themselves on any number of threads; threads that wait sleep. */
+ * own: equal to the reference, and to themselves on any number of threads; threads that wait sleep; arrays of half floats. */
+#include "base/half-rows.h"
+#include "base/half.h"
 #include "base/parallel.h"
+#include "base/random.h"
 #include "compare.h"
 #include "cpu/cpu-executor.h"
 #include "ops/ops.h"
 
+#include <math.h>
 #include <omp.h>
 #include <string.h>
 #include <time.h>
@@ -188,6 +192,37 @@ static void test_waits_asleep(void)
         g_error("%d threads spent %.4f s on waiting %d times", omp_get_max_threads(), spent, WAITS);
 }
 
+#define FLOATS ((1 << 19) + 13) /* enough to be shared out, and a rest */
+
+/* Every half there is; floats of all bits, which are often out of range or subnormal there; at an odd address. */
+static void test_halves(void)
+{
+    guint16 *halves = g_new(guint16, FLOATS + 1);
+    float *floats = g_new(float, FLOATS + 1), *back = g_new(float, FLOATS + 1);
+
+    for (guint k = 0; k < FLOATS; k++) {
+        guint32 bits = (guint32)yonos_random_bits(SEED, k);
+        if (k % 2) /* an exponent that halves have */
+            bits = (bits & 0x807fffffu) | (100 + bits % 45) << 23;
+        memcpy(floats + 1 + k, &bits, sizeof bits);
+    }
+    yonos_halves_from_floats(floats + 1, halves + 1, FLOATS);
+    for (guint k = 1; k <= FLOATS; k++)
+        if (isnan(floats[k]) ? !isnan(yonos_half_to_float(halves[k])) : halves[k] != yonos_float_to_half(floats[k]))
+            g_error("seed %d: %a becomes %04x, not %04x", SEED, floats[k], halves[k], yonos_float_to_half(floats[k]));
+    for (guint k = 1; k <= FLOATS; k++)
+        halves[k] = (guint16)k;
+    yonos_halves_to_floats(halves + 1, back + 1, FLOATS);
+    for (guint k = 1; k <= FLOATS; k++) {
+        float want = yonos_half_to_float(halves[k]);
+        if (isnan(want) ? !isnan(back[k]) : memcmp(&want, back + k, sizeof want) != 0)
+            g_error("%04x becomes %a, not %a", halves[k], back[k], want);
+    }
+    g_free(halves);
+    g_free(floats);
+    g_free(back);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -195,5 +230,6 @@ int main(int argc, char **argv)
     g_test_add_func("/cpu/copies", test_copies);
     g_test_add_func("/cpu/arithmetic", test_arithmetic);
     g_test_add_func("/cpu/waits-asleep", test_waits_asleep);
+    g_test_add_func("/cpu/halves", test_halves);
     return g_test_run();
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "vulkan/vulkan-executor.h"
 #include "base/error.h"
-#include "base/half.h"
+#include "base/half-rows.h"
 #include "graph/plan.h"
 #include "vulkan/vk-cache.h"
 #include "vulkan/vk-memory.h"
@@ -55,8 +55,7 @@ static gboolean vulkan_write(YonosExecutor *ex, YonosBufferId buffer, gsize offs
         const char *from = (const char *)data + done * host_size(vk, buffer);
         part = MIN(n - done, most);
         if (size != host_size(vk, buffer))
-            for (gsize k = 0; k < part; k++)
-                ((guint16 *)vk->staging.map)[k] = yonos_float_to_half(((const float *)from)[k]);
+            yonos_halves_from_floats((const float *)from, vk->staging.map, part);
         else
             memcpy(vk->staging.map, from, part * size);
         if (!copy(vk, vk->staging.buffer, vk->buffers[buffer].buffer,
@@ -78,8 +77,7 @@ static gboolean vulkan_read(YonosExecutor *ex, YonosBufferId buffer, gsize offse
                   (VkBufferCopy){(offset + done) * size, 0, part * size}, error))
             return FALSE;
         if (size != host_size(vk, buffer))
-            for (gsize k = 0; k < part; k++)
-                ((float *)to)[k] = yonos_half_to_float(((const guint16 *)vk->staging.map)[k]);
+            yonos_halves_to_floats(vk->staging.map, (float *)to, part);
         else
             memcpy(to, vk->staging.map, part * size);
     }
