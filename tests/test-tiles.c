@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Frames in tiles: bit for bit the whole frame on the CPU, within a code on Vulkan; whatever memory is allowed, what is
- * held stays below it. */
+ * held stays below it. And failures of a Vulkan device, at any of its calls. */
 #include "base/error.h"
 #include "base/random.h"
 #include "small-model.h"
@@ -8,6 +8,7 @@
 #include "upscaler.h"
 #ifdef HAVE_VULKAN
 #include "tested-device.h"
+#include "vulkan-spy.h"
 #include "vulkan/vulkan-executor.h"
 #endif
 
@@ -46,20 +47,29 @@ static YonosUpscaler *open_case(const Case *c, guint max_memory, GError **error)
     return up;
 }
 
-static guint8 *enlarge(const Case *c, YonosUpscaler *up)
+/* The large frame; NULL with *error set. */
+static guint8 *try_enlarge(const Case *c, YonosUpscaler *up, GError **error)
 {
     gsize n = (gsize)c->width * c->height * 3;
     int out_width = c->out_width ? c->out_width : c->width * c->scale;
     int out_height = c->out_height ? c->out_height : c->height * c->scale;
     guint8 *small = g_new(guint8, n), *large = g_new0(guint8, (gsize)out_width * out_height * 3);
     YonosFrame in = {{small}, {c->width * 3}}, out = {{large}, {out_width * 3}};
-    GError *error = NULL;
 
     for (gsize k = 0; k < n; k++)
         small[k] = (guint8)(64 + yonos_random_bits(SEED, k) % 128);
-    yonos_upscaler_run(up, &in, &out, &error);
-    g_assert_no_error(error);
+    if (!yonos_upscaler_run(up, &in, &out, error))
+        g_clear_pointer(&large, g_free);
     g_free(small);
+    return large;
+}
+
+static guint8 *enlarge(const Case *c, YonosUpscaler *up)
+{
+    GError *error = NULL;
+    guint8 *large = try_enlarge(c, up, &error);
+
+    g_assert_no_error(error);
     return large;
 }
 
@@ -132,6 +142,80 @@ static void test_vulkan(void)
     for (guint k = 0; k < G_N_ELEMENTS(cases); k++)
         check_case(&cases[k], 1);
 }
+
+/* A driver that refuses what it said it had leads to tiles, too. */
+static void test_allocation_fails(void)
+{
+    const Case c = {"llvmpipe", 2, 640, 360, 0, 0, 0};
+    GError *error = NULL;
+    YonosUpscaler *up;
+
+    if (!yonos_vulkan_has_device(c.device)) {
+        g_test_skip("no software Vulkan device");
+        return;
+    }
+    spy_most_memory = 17 << 20;
+    up = open_case(&c, 0, &error);
+    spy_most_memory = 0;
+    g_assert_no_error(error);
+    g_test_message("%d tiles", yonos_upscaler_tiles(up));
+    g_assert_cmpint(yonos_upscaler_tiles(up), >, 1);
+    yonos_upscaler_free(up);
+}
+
+/* From set-up or the first or second frame, as the n-th call of a name and all later ones fail: one error that names the
+ * call, or no effect; TRUE for an error. */
+static gboolean fails_from(const char *call, guint n, int result)
+{
+    const Case c = {"llvmpipe", 2, 5, 7, 0, 0, 0};
+    GError *error = NULL;
+    YonosUpscaler *up;
+    guint8 *large = NULL;
+    gboolean failed;
+
+    spy_fails = call;
+    spy_fails_at = n;
+    spy_result = result;
+    up = open_case(&c, 0, &error);
+    for (int frame = 0; up && !error && frame < 2; frame++) {
+        g_free(large);
+        large = try_enlarge(&c, up, &error);
+    }
+    spy_fails = NULL;
+    failed = error != NULL;
+    g_assert_true(failed || large);
+    g_assert_true(!failed || (error->domain == YONOS_ERROR && strstr(error->message, call)));
+    if (failed && up) { /* it was the device's failure, and goes on when that does */
+        g_clear_error(&error);
+        large = try_enlarge(&c, up, &error);
+        g_assert_no_error(error);
+    }
+    g_clear_error(&error);
+    g_free(large);
+    yonos_upscaler_free(up);
+    return failed;
+}
+
+static void test_fails_anywhere(void)
+{
+    static const char *const calls[] = {
+        "vkCreateInstance",         "vkCreateDevice",         "vkCreateBuffer",           "vkAllocateMemory",
+        "vkCreateShaderModule",     "vkCreateComputePipelines", "vkCreateDescriptorPool", "vkAllocateDescriptorSets",
+        "vkAllocateCommandBuffers", "vkQueueSubmit",          "vkWaitForFences"};
+
+    if (!yonos_vulkan_has_device("llvmpipe")) {
+        g_test_skip("no software Vulkan device");
+        return;
+    }
+    for (guint k = 0; k < G_N_ELEMENTS(calls); k++) {
+        guint n = 0, failures = 0;
+        /* the first few, then every fifth */
+        for (; fails_from(calls[k], n, k % 2 ? SPY_DEVICE_LOST : SPY_OUT_OF_HOST_MEMORY); n += n < 3 ? 1 : 5)
+            failures++;
+        g_test_message("%s: %u failures, up to the call %u", calls[k], failures, n);
+        g_assert_cmpuint(failures, >, 0);
+    }
+}
 #endif
 
 /* Every pixel of a side in one tile, every tile inside its window, with what it depends on or the frame's border. */
@@ -193,6 +277,8 @@ int main(int argc, char **argv)
     g_test_add_func("/tiles/cpu", test_cpu);
 #ifdef HAVE_VULKAN
     g_test_add_func("/tiles/vulkan", test_vulkan);
+    g_test_add_func("/tiles/allocation-fails", test_allocation_fails);
+    g_test_add_func("/tiles/fails-anywhere", test_fails_anywhere);
 #endif
     status = g_test_run();
     g_rmdir(folder);

@@ -8,6 +8,8 @@
 guint spy_made;
 const char *spy_fails;
 int spy_result;
+guint spy_fails_at;
+guint64 spy_most_memory;
 gboolean spy_pretends_gpu, spy_drops_barriers;
 
 static gpointer real(const char *name)
@@ -18,20 +20,23 @@ static gpointer real(const char *name)
     return call;
 }
 
+static gboolean spy_says_no(const char *name)
+{
+    return !g_strcmp0(spy_fails, name) && (spy_fails_at == 0 || spy_fails_at-- == 0);
+}
+
 /* The program's own symbol wins over the loader's, in plugins too. */
 #define SPY(name, counts, parameters, arguments)                                                                       \
     VKAPI_ATTR VkResult VKAPI_CALL name parameters                                                                     \
     {                                                                                                                  \
         spy_made += counts;                                                                                            \
-        return g_strcmp0(spy_fails, #name) ? ((PFN_##name)real(#name))arguments : (VkResult)spy_result;                \
+        return spy_says_no(#name) ? (VkResult)spy_result : ((PFN_##name)real(#name))arguments;                         \
     }
 
 SPY(vkCreateInstance, 0, (const VkInstanceCreateInfo *i, const VkAllocationCallbacks *a, VkInstance *o), (i, a, o))
 SPY(vkCreateDevice, 0, (VkPhysicalDevice d, const VkDeviceCreateInfo *i, const VkAllocationCallbacks *a, VkDevice *o),
     (d, i, a, o))
 SPY(vkCreateBuffer, 1, (VkDevice d, const VkBufferCreateInfo *i, const VkAllocationCallbacks *a, VkBuffer *o),
-    (d, i, a, o))
-SPY(vkAllocateMemory, 1, (VkDevice d, const VkMemoryAllocateInfo *i, const VkAllocationCallbacks *a, VkDeviceMemory *o),
     (d, i, a, o))
 SPY(vkCreateShaderModule, 1,
     (VkDevice d, const VkShaderModuleCreateInfo *i, const VkAllocationCallbacks *a, VkShaderModule *o), (d, i, a, o))
@@ -46,6 +51,16 @@ SPY(vkAllocateDescriptorSets, 1, (VkDevice d, const VkDescriptorSetAllocateInfo 
 SPY(vkAllocateCommandBuffers, 1, (VkDevice d, const VkCommandBufferAllocateInfo *i, VkCommandBuffer *o), (d, i, o))
 SPY(vkQueueSubmit, 0, (VkQueue q, uint32_t n, const VkSubmitInfo *i, VkFence f), (q, n, i, f))
 SPY(vkWaitForFences, 0, (VkDevice d, uint32_t n, const VkFence *f, VkBool32 all, uint64_t ns), (d, n, f, all, ns))
+
+VKAPI_ATTR VkResult VKAPI_CALL vkAllocateMemory(VkDevice d, const VkMemoryAllocateInfo *i,
+                                                const VkAllocationCallbacks *a, VkDeviceMemory *o)
+{
+    spy_made++;
+    if (spy_most_memory && i->allocationSize > spy_most_memory)
+        return VK_ERROR_OUT_OF_DEVICE_MEMORY;
+    return spy_says_no("vkAllocateMemory") ? (VkResult)spy_result
+                                           : ((PFN_vkAllocateMemory)real("vkAllocateMemory"))(d, i, a, o);
+}
 
 VKAPI_ATTR void VKAPI_CALL vkGetPhysicalDeviceProperties(VkPhysicalDevice d, VkPhysicalDeviceProperties *o)
 {

@@ -13,6 +13,8 @@
 extern guint spy_made;        /* buffers, allocations, shaders, pipelines, pools, sets so far */
 extern const char *spy_fails; /* every call of this name returns spy_result; NULL: none */
 extern int spy_result;
+extern guint spy_fails_at; /* the calls of that name that still go well before */
+extern guint64 spy_most_memory; /* bytes: larger allocations fail; 0: all go through */
 extern gboolean spy_pretends_gpu;   /* software devices say that they are discrete GPUs */
 extern gboolean spy_drops_barriers; /* between dispatches */
 

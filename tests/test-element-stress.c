@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* 10,000 frames of 64x64 whose caps change every 100: memory, open files and threads do not grow. */
+#include "element-check.h"
+#include "small-model.h"
+
+#include <glib/gstdio.h>
+#include <unistd.h>
+
+#define SEED 20261124
+#define FRAMES 10000
+#define SAME_CAPS 100
+#define WARM 2000               /* frames, until every size and format has come and pools are full */
+#define MOST_GROWTH (4 << 20)   /* bytes, where a leak of one frame's pictures a change would be 12 MiB */
+
+#if defined(__SANITIZE_ADDRESS__)
+#define SHARE 10 /* its allocator keeps what is freed, so there only the frames are of interest */
+#else
+#define SHARE 1
+#endif
+
+typedef struct {
+    gsize bytes; /* resident */
+    guint files, threads;
+} Held;
+
+static guint entries(const char *path)
+{
+    GDir *dir = g_dir_open(path, 0, NULL);
+    guint n = 0;
+
+    g_assert_nonnull(dir);
+    while (g_dir_read_name(dir))
+        n++;
+    g_dir_close(dir);
+    return n;
+}
+
+static Held held(void)
+{
+    char *text, **words;
+    Held h = {0, entries("/proc/self/fd"), entries("/proc/self/task")};
+
+    g_assert_true(g_file_get_contents("/proc/self/statm", &text, NULL, NULL));
+    words = g_strsplit(text, " ", 3);
+    h.bytes = g_ascii_strtoull(words[1], NULL, 10) * (gsize)sysconf(_SC_PAGESIZE);
+    g_strfreev(words);
+    g_free(text);
+    return h;
+}
+
+static void check_stream(const char *model, guint in_flight, guint frames, guint warm)
+{
+    static const char *const caps[] = {"video/x-raw,format=I420,framerate=25/1,width=64,height=64",
+                                       "video/x-raw,format=RGBA,framerate=25/1,width=64,height=64",
+                                       "video/x-raw,format=NV12,framerate=25/1,width=64,height=62"};
+    GstElement *el = element_new(model, "cpu");
+    guint came = 0;
+    Held before = {0}, after;
+    GstHarness *h;
+
+    g_object_set(el, "frames-in-flight", in_flight, NULL);
+    h = element_start(el, NULL, caps[0], NULL);
+    for (guint k = 0; k < frames; k++) {
+        gsize bytes = 64 * 64 * 4; /* enough for each of them */
+        GstBuffer *buffer;
+        if (k % SAME_CAPS == 0)
+            gst_harness_set_src_caps_str(h, caps[k / SAME_CAPS % G_N_ELEMENTS(caps)]);
+        if (k == warm)
+            before = held();
+        buffer = gst_buffer_new_allocate(NULL, bytes, NULL);
+        gst_buffer_memset(buffer, 0, (guint8)k, bytes);
+        GST_BUFFER_PTS(buffer) = k * 40 * GST_MSECOND;
+        g_assert_cmpint(gst_harness_push(h, buffer), ==, GST_FLOW_OK);
+        for (; (buffer = gst_harness_try_pull(h)); came++)
+            gst_buffer_unref(buffer);
+    }
+    after = held();
+    g_assert_true(gst_harness_push_event(h, gst_event_new_eos()));
+    for (GstBuffer *buffer; (buffer = gst_harness_try_pull(h)); came++)
+        gst_buffer_unref(buffer);
+    g_test_message("%u in flight, seed %d: from frame %u to %u: %.1f to %.1f MiB, %u to %u files, %u to %u threads",
+                   in_flight, SEED, warm, frames, (double)before.bytes / 1048576, (double)after.bytes / 1048576,
+                   before.files, after.files, before.threads, after.threads);
+    g_assert_cmpuint(came, ==, frames);
+    g_assert_cmpuint(after.files, <=, before.files);
+    g_assert_cmpuint(after.threads, <=, before.threads);
+    if (SHARE == 1)
+        g_assert_cmpuint(after.bytes, <=, before.bytes + MOST_GROWTH);
+    element_stop(h, el);
+    gst_object_unref(el);
+}
+
+static void test_one(gconstpointer model)
+{
+    check_stream(model, 1, FRAMES / SHARE, WARM / SHARE);
+}
+
+static void test_in_flight(gconstpointer model)
+{
+    check_stream(model, 2, FRAMES / 5 / SHARE, WARM / 2 / SHARE);
+}
+
+int main(int argc, char **argv)
+{
+    char *folder, *model;
+    int status;
+
+    gst_init(&argc, &argv);
+    g_test_init(&argc, &argv, NULL);
+    folder = g_dir_make_tmp("yonos-stress-XXXXXX", NULL);
+    model = g_build_filename(folder, "m.safetensors", NULL);
+    small_model_write(model, 2, SEED);
+    g_test_add_data_func("/element/stress/one", model, test_one);
+    g_test_add_data_func("/element/stress/in-flight", model, test_in_flight);
+    status = g_test_run();
+    g_remove(model);
+    g_rmdir(folder);
+    g_free(model);
+    g_free(folder);
+    return status;
+}
