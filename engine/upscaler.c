@@ -145,6 +145,15 @@ gboolean yonos_upscaler_has_gpu(G_GNUC_UNUSED const char *device)
     return FALSE;
 }
 
+char *yonos_upscaler_devices(void)
+{
+#ifdef HAVE_VULKAN
+    return yonos_vulkan_devices();
+#else
+    return g_strdup("none, since this build is without Vulkan");
+#endif
+}
+
 static gboolean alpha_make(YonosUpscaler *up, GError **error)
 {
     gboolean whole = TRUE;

@@ -11,7 +11,7 @@ typedef struct YonosUpscaler YonosUpscaler;
 
 typedef struct {
     const char *model;    /* path of a .safetensors model; NULL: plain bicubic, of any two sizes */
-    const char *device;   /* "auto", "cpu", an index in the list of Vulkan devices, or part of one's name; not NULL */
+    const char *device;   /* "auto", "cpu", or a Vulkan device's index, UUID or part of its name; not NULL */
     int scale;            /* 2, 4 or 8; the model must be of this scale */
     guint64 seed;         /* of the noise field */
     YonosFrameFormat in;  /* of the small frame */
@@ -32,6 +32,9 @@ void yonos_upscaler_free(YonosUpscaler *up); /* NULL is fine */
 
 /* Whether `device`, as in YonosUpscalerParams, is there and is no "cpu": for "auto", a real GPU. Safe from any thread. */
 gboolean yonos_upscaler_has_gpu(const char *device);
+
+/* The Vulkan devices in one line for people, with index, name, kind and UUID; to be freed. Safe from any thread. */
+char *yonos_upscaler_devices(void);
 
 /* Runs once on a black picture, so that the first frame finds all memory and code in place, and checks the result: FALSE
  * with YONOS_ERROR_MODEL where the network makes no numbers of it. */

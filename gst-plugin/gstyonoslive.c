@@ -81,9 +81,12 @@ report (GstYonosUpscale * self)
   const GstYonosNetwork *first = gst_yonos_networks_get (self->live.now, 0);
   const gchar *note = yonos_upscaler_note (first->upscaler);
 
-  GST_INFO_OBJECT (self, "%s (%s) runs on %s", first->tier,
-      first->path ? first->path : "no model",
-      yonos_upscaler_device (first->upscaler));
+  const YonosDeviceInfo *device = yonos_upscaler_device_info (first->upscaler);
+
+  GST_INFO_OBJECT (self, "%s (%s, SHA-256 %s) runs on %s, driver %s, %s, "
+      "kernels %s", first->tier, first->path ? first->path : "no model",
+      first->hash ? first->hash : "none", device->name, device->driver,
+      device->precision, device->kernels);
   if (first->path && !yonos_upscaler_has_perceptual (first->upscaler))
     GST_INFO_OBJECT (self, "%s has one decoder: fidelity has no effect",
         first->path);
@@ -105,6 +108,22 @@ take (GstYonosUpscale * self, GstYonosNetworks * networks)
   report (self);
 }
 
+static void
+list_devices (GstYonosUpscale * self)
+{
+  static gsize listed = 0;
+  gchar *list;
+
+  /* Looking costs time, and few want to know. */
+  if (gst_debug_category_get_threshold (GST_CAT_DEFAULT) < GST_LEVEL_INFO
+      || !g_once_init_enter (&listed))
+    return;
+  list = yonos_upscaler_devices ();
+  GST_INFO_OBJECT (self, "Vulkan devices: %s", *list ? list : "none");
+  g_free (list);
+  g_once_init_leave (&listed, 1);
+}
+
 gboolean
 gst_yonos_live_open (GstYonosUpscale * self)
 {
@@ -115,6 +134,7 @@ gst_yonos_live_open (GstYonosUpscale * self)
   GST_OBJECT_LOCK (self);
   remember (live, &self->settings);
   GST_OBJECT_UNLOCK (self);
+  list_devices (self);
   live->reason = "start";
   live->latency_stale = TRUE;
   networks = load (self, FALSE);

@@ -243,8 +243,8 @@ gst_yonos_settings_install (GObjectClass * klass)
           gst_yonos_tier_get_type (), DEFAULT_TIER, playing));
   g_object_class_install_property (klass, PROP_DEVICE,
       g_param_spec_string ("device", "Device",
-          "auto (the first GPU, else the CPU), cpu, a Vulkan device's index, "
-          "or a part of its name", DEFAULT_DEVICE, ready));
+          "auto (the first GPU, else the CPU), cpu, or a Vulkan device's "
+          "index, UUID or part of its name", DEFAULT_DEVICE, ready));
   g_object_class_install_property (klass, PROP_SEED,
       g_param_spec_uint64 ("seed", "Seed",
           "Seed of the noise; the same seed gives the same frames", 0,

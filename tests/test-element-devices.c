@@ -123,6 +123,48 @@ static void test_fails_while_running(gconstpointer data)
     gst_object_unref(el);
 }
 
+/* Fails unless the device of that text is the software one. */
+static void check_software(const char *device)
+{
+    GstElement *el = element_new(model, device);
+    GstBus *bus = gst_bus_new();
+    GstHarness *h = element_start(el, bus, CAPS, NULL);
+    GstStructure *stats;
+
+    g_assert_cmpint(element_push(h), ==, GST_FLOW_OK);
+    element_check_silent(bus);
+    g_object_get(el, "stats", &stats, NULL);
+    g_test_message("%s", gst_structure_get_string(stats, "driver"));
+    g_assert_nonnull(strstr(gst_structure_get_string(stats, "device"), SOFTWARE));
+    g_assert_cmpuint(strlen(gst_structure_get_string(stats, "driver")), >, 0);
+    gst_structure_free(stats);
+    element_stop(h, el);
+    gst_object_unref(bus);
+    gst_object_unref(el);
+}
+
+static void test_uuid(void)
+{
+    char *list, *uuid, *dashed, *other;
+
+    if (skipped())
+        return;
+    list = yonos_vulkan_devices();
+    g_test_message("%s", list);
+    uuid = g_strndup(strstr(strstr(list, SOFTWARE), "UUID ") + 5, 32);
+    dashed = g_strdup_printf("%.8s-%.4s-%.4s-%.4s-%s", uuid, uuid + 8, uuid + 12, uuid + 16, uuid + 20);
+    check_software(uuid);
+    check_software(dashed);
+    other = g_ascii_strup(uuid, -1);
+    check_software(other);
+    other[31] = other[31] == '0' ? '1' : '0';
+    check_absent(other, other);
+    g_free(other);
+    g_free(dashed);
+    g_free(uuid);
+    g_free(list);
+}
+
 static void test_fails_at_start(void)
 {
     GstElement *el;
@@ -174,6 +216,7 @@ static void test_cpu_stands_in(void)
 
 static void add_vulkan_tests(void)
 {
+    g_test_add_func("/element/device/uuid", test_uuid);
     g_test_add_func("/element/device/fails-at-start", test_fails_at_start);
     g_test_add_func("/element/device/cpu-stands-in", test_cpu_stands_in);
     for (guint k = 0; k < G_N_ELEMENTS(faults); k++) {

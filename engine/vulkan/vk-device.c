@@ -102,13 +102,43 @@ static gboolean is_real(const VkPhysicalDeviceProperties *properties)
            properties->deviceType == VK_PHYSICAL_DEVICE_TYPE_VIRTUAL_GPU;
 }
 
-static gboolean device_matches(uint32_t index, const VkPhysicalDeviceProperties *properties, const char *name)
+/* Hexadecimal, without dashes, to be freed. */
+static char *uuid_text(VkPhysicalDevice device)
+{
+    VkPhysicalDeviceIDProperties id = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_ID_PROPERTIES};
+    VkPhysicalDeviceProperties2 properties = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PROPERTIES_2, .pNext = &id};
+    GString *text = g_string_new(NULL);
+
+    vkGetPhysicalDeviceProperties2(device, &properties);
+    for (guint k = 0; k < VK_UUID_SIZE; k++)
+        g_string_append_printf(text, "%02x", id.deviceUUID[k]);
+    return g_string_free(text, FALSE);
+}
+
+static gboolean uuid_matches(VkPhysicalDevice device, const char *name)
+{
+    char **parts = g_strsplit(name, "-", -1), *digits = g_strjoinv("", parts), *uuid;
+    gboolean matches = strlen(digits) == 2 * VK_UUID_SIZE && strspn(digits, "0123456789abcdefABCDEF") == strlen(digits);
+
+    if (matches) {
+        uuid = uuid_text(device);
+        matches = !g_ascii_strcasecmp(uuid, digits);
+        g_free(uuid);
+    }
+    g_free(digits);
+    g_strfreev(parts);
+    return matches;
+}
+
+static gboolean device_matches(uint32_t index, const YonosVkDevice *d, const char *name)
 {
     if (!name)
-        return is_real(properties);
+        return is_real(&d->properties);
+    if (uuid_matches(d->physical, name))
+        return TRUE;
     if (*name && strspn(name, "0123456789") == strlen(name))
         return index == g_ascii_strtoull(name, NULL, 10);
-    return *name && name_has(properties->deviceName, name);
+    return *name && name_has(d->properties.deviceName, name);
 }
 
 static gboolean find_family(YonosVkDevice *d)
@@ -123,28 +153,39 @@ static gboolean find_family(YonosVkDevice *d)
     return FALSE;
 }
 
+static guint32 enumerate(const YonosVkDevice *d, VkPhysicalDevice devices[MAX_DEVICES])
+{
+    uint32_t n = MAX_DEVICES;
+    VkResult result = d->instance ? vkEnumeratePhysicalDevices(d->instance, &n, devices) : VK_ERROR_INCOMPATIBLE_DRIVER;
+
+    return result == VK_SUCCESS || result == VK_INCOMPLETE ? n : 0;
+}
+
+/* FALSE for one that cannot be used. */
+static gboolean look_at(YonosVkDevice *d, VkPhysicalDevice device)
+{
+    d->physical = device;
+    vkGetPhysicalDeviceProperties(device, &d->properties);
+    return d->properties.apiVersion >= VK_API_VERSION_1_1 && find_family(d);
+}
+
 static gboolean choose(YonosVkDevice *d, const char *name, GError **error)
 {
     VkPhysicalDevice devices[MAX_DEVICES];
-    uint32_t n = MAX_DEVICES;
-    VkResult result = d->instance ? vkEnumeratePhysicalDevices(d->instance, &n, devices) : VK_ERROR_INCOMPATIBLE_DRIVER;
+    uint32_t n = enumerate(d, devices);
     GString *list = g_string_new(NULL);
     gboolean found = FALSE;
 
-    if (result != VK_SUCCESS && result != VK_INCOMPLETE)
-        n = 0;
     for (uint32_t k = 0; !found && k < n; k++) {
-        d->physical = devices[k];
-        vkGetPhysicalDeviceProperties(d->physical, &d->properties);
-        if (d->properties.apiVersion < VK_API_VERSION_1_1 || !find_family(d))
+        if (!look_at(d, devices[k]))
             continue;
-        found = device_matches(k, &d->properties, name);
+        found = device_matches(k, d, name);
         g_string_append_printf(list, "%s%u (%s)", list->len ? ", " : "", k, d->properties.deviceName);
     }
     if (!found && name)
         g_set_error(error, YONOS_ERROR, YONOS_ERROR_NO_DEVICE,
-                    "There is no Vulkan device '%s', only %s; set device to one's index or part of its name, to auto "
-                    "or to cpu.",
+                    "There is no Vulkan device '%s', only %s; set device to one's index, UUID or part of its name, to "
+                    "auto or to cpu.",
                     name, list->len ? list->str : "the CPU");
     else if (!found)
         g_set_error(error, YONOS_ERROR, YONOS_ERROR_NO_DEVICE,
@@ -255,6 +296,31 @@ gboolean yonos_vk_device_exists(const char *name)
 
     yonos_vk_device_close(&d);
     return exists;
+}
+
+static const char *kind(const VkPhysicalDeviceProperties *properties)
+{
+    static const char *const kinds[] = {"other", "integrated GPU", "discrete GPU", "virtual GPU", "software"};
+
+    return kinds[(guint)properties->deviceType < G_N_ELEMENTS(kinds) ? properties->deviceType : 0];
+}
+
+char *yonos_vk_device_list(void)
+{
+    VkPhysicalDevice devices[MAX_DEVICES];
+    YonosVkDevice d = {0};
+    GString *list = g_string_new(NULL);
+    uint32_t n = instance_make(&d, NULL) ? enumerate(&d, devices) : 0;
+
+    for (uint32_t k = 0; k < n; k++) {
+        gboolean usable = look_at(&d, devices[k]);
+        char *uuid = usable ? uuid_text(devices[k]) : NULL;
+        g_string_append_printf(list, "%s%u: %s (%s, %s%s)", list->len ? "; " : "", k, d.properties.deviceName,
+                               kind(&d.properties), usable ? "UUID " : "cannot be used", usable ? uuid : "");
+        g_free(uuid);
+    }
+    yonos_vk_device_close(&d);
+    return g_string_free(list, FALSE);
 }
 
 gboolean yonos_vk_device_submit(YonosVkDevice *d, VkCommandBuffer commands, GError **error)

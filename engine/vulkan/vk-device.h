@@ -42,6 +42,8 @@ gboolean yonos_vk_device_open(YonosVkDevice *d, const YonosVulkanOptions *option
 void yonos_vk_device_close(YonosVkDevice *d);
 /* Only looks whether the device is there. */
 gboolean yonos_vk_device_exists(const char *name);
+/* As yonos_vulkan_devices. */
+char *yonos_vk_device_list(void);
 
 /* Submits a recorded command buffer and waits for its end. */
 gboolean yonos_vk_device_submit(YonosVkDevice *d, VkCommandBuffer commands, GError **error);

@@ -298,6 +298,11 @@ gboolean yonos_vulkan_has_device(const char *device)
     return yonos_vk_device_exists(device);
 }
 
+char *yonos_vulkan_devices(void)
+{
+    return yonos_vk_device_list();
+}
+
 const char *yonos_vulkan_executor_device(const YonosExecutor *ex)
 {
     return ((const VulkanExecutor *)ex)->device.properties.deviceName;

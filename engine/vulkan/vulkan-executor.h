@@ -11,7 +11,7 @@ typedef enum {
 } YonosVulkanPrecision;
 
 typedef struct {
-    const char *device; /* index, or part of a device name; NULL: the first real GPU, never a software device */
+    const char *device; /* index, UUID, or part of a device name; NULL: the first real GPU, never a software device */
     YonosVulkanPrecision half;
     gsize max_memory; /* bytes that it may take; 0: what the driver says is free */
 } YonosVulkanOptions;
@@ -31,3 +31,6 @@ YonosDeviceInfo yonos_vulkan_executor_info(const YonosExecutor *ex);
 
 /* Whether such a device (as in YonosVulkanOptions) is there. Safe from any thread. */
 gboolean yonos_vulkan_has_device(const char *device);
+
+/* All Vulkan devices in one line for people, with index, name, kind and UUID; to be freed. Safe from any thread. */
+char *yonos_vulkan_devices(void);
