@@ -206,7 +206,7 @@ generate_output (GstBaseTransform * trans, GstBuffer ** outbuf)
     return parent_class->generate_output (trans, outbuf);
   self->refused = FALSE;
   if (trans->queued_buf && !flight->is_prepared) {
-    gst_yonos_live_before (self);
+    gst_yonos_live_before (self, trans->queued_buf);
     flight->is_prepared = TRUE;
   }
   /* Another upscaler has to wait until the frames of the one before are out. */

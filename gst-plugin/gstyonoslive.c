@@ -8,6 +8,7 @@
 #define GST_CAT_DEFAULT gst_yonos_upscale_debug
 /* A sink that is told of no frame for so long tells of none. */
 #define QOS_EXPIRES (2 * G_USEC_PER_SEC)
+#define WINDOW (10 * G_USEC_PER_SEC)
 
 /* --- which networks --- */
 
@@ -136,7 +137,9 @@ gst_yonos_live_open (GstYonosUpscale * self)
   GST_OBJECT_UNLOCK (self);
   list_devices (self);
   live->reason = "start";
-  live->latency_stale = TRUE;
+  live->live_known = FALSE;
+  live->window = 0;
+  live->last_pts = GST_CLOCK_TIME_NONE;
   networks = load (self, FALSE);
   gst_yonos_networks_wait (networks);
   error = gst_yonos_networks_error (networks);
@@ -166,6 +169,101 @@ gst_yonos_live_close (GstYonosUpscale * self)
   live->asked = (GstYonosSettings) { 0 };
   live->now = live->next = NULL;
   live->network = NULL;
+}
+
+/* --- when --- */
+
+static gboolean
+is_live (GstYonosUpscale * self)
+{
+  GstYonosLive *live = &self->live;
+  GstQuery *query;
+
+  if (!live->live_known) {
+    query = gst_query_new_latency ();
+    live->live = FALSE;
+    live->live_known = TRUE;
+    if (gst_pad_peer_query (GST_BASE_TRANSFORM (self)->sinkpad, query))
+      gst_query_parse_latency (query, &live->live, NULL, NULL);
+    gst_query_unref (query);
+  }
+  return live->live;
+}
+
+/* How long after its own time a frame is here, FALSE where nothing tells. */
+static gboolean
+delay_now (GstYonosUpscale * self, GstBuffer * buf, gint64 * delay)
+{
+  GstClockTime running =
+      gst_segment_to_running_time (&GST_BASE_TRANSFORM (self)->segment,
+      GST_FORMAT_TIME, GST_BUFFER_PTS (buf));
+  GstClock *clock = gst_element_get_clock (GST_ELEMENT (self));
+  gboolean known = clock && GST_CLOCK_TIME_IS_VALID (running);
+
+  if (known)
+    *delay = GST_CLOCK_DIFF (gst_element_get_base_time (GST_ELEMENT (self))
+        + running, gst_clock_get_time (clock));
+  gst_clear_object (&clock);
+  return known;
+}
+
+/* A live frame's usual delay is the least of the last ten to twenty seconds:
+ * what capturing, networks and decoders take, which no tier can change. */
+static void
+note_arrival (GstYonosUpscale * self, GstBuffer * buf)
+{
+  GstYonosLive *live = &self->live;
+  gint64 delay, now = g_get_monotonic_time ();
+
+  if (!is_live (self) || !delay_now (self, buf, &delay))
+    return;
+  if (live->window == 0 || now - live->window > WINDOW) {
+    live->delay_before = live->window == 0 ? delay : live->delay_least;
+    live->delay_least = delay;
+    live->window = now;
+  }
+  live->delay_least = MIN (live->delay_least, delay);
+}
+
+/* The time from this frame to the next, 0 where nothing tells. */
+static gint64
+length (GstYonosUpscale * self, GstBuffer * buf)
+{
+  GstYonosLive *live = &self->live;
+  GstClockTime last = live->last_pts;
+
+  live->last_pts = GST_BUFFER_PTS (buf);
+  if (GST_BUFFER_DURATION_IS_VALID (buf) && GST_BUFFER_DURATION (buf) > 0)
+    return GST_BUFFER_DURATION (buf);
+  if (self->in_info.fps_n > 0)
+    return gst_util_uint64_scale_int (GST_SECOND, self->in_info.fps_d,
+        self->in_info.fps_n);
+  if (GST_CLOCK_TIME_IS_VALID (last) && GST_BUFFER_PTS_IS_VALID (buf)
+      && GST_BUFFER_PTS (buf) > last
+      && GST_BUFFER_PTS (buf) - last < GST_SECOND)
+    return GST_BUFFER_PTS (buf) - last;
+  return 0;
+}
+
+/* By how much more than its length a live frame is behind, or how late a sink
+ * found one lately; FALSE: nothing waits for it. */
+static gboolean
+lateness (GstYonosUpscale * self, GstBuffer * buf, gint64 length,
+    gint64 * late)
+{
+  GstYonosLive *live = &self->live;
+  gboolean known;
+
+  if (is_live (self) && live->window > 0 && delay_now (self, buf, late)) {
+    *late -= MIN (live->delay_least, live->delay_before) + length;
+    return TRUE;
+  }
+  GST_OBJECT_LOCK (self);
+  known = live->qos_at > 0
+      && g_get_monotonic_time () - live->qos_at < QOS_EXPIRES;
+  *late = live->qos_late;
+  GST_OBJECT_UNLOCK (self);
+  return known;
 }
 
 /* --- the next frame --- */
@@ -216,7 +314,7 @@ choose (GstYonosUpscale * self, gboolean enabled)
 }
 
 void
-gst_yonos_live_before (GstYonosUpscale * self)
+gst_yonos_live_before (GstYonosUpscale * self, GstBuffer * inbuf)
 {
   GstYonosLive *live = &self->live;
   const GstYonosNetwork *network;
@@ -233,6 +331,7 @@ gst_yonos_live_before (GstYonosUpscale * self)
     retire (live, live->next);
     live->next = load (self, TRUE);
   }
+  note_arrival (self, inbuf);
   swap_when_ready (self);
   if (s.qos_mode != GST_YONOS_QOS_LADDER && live->ladder.step > 0)
     gst_yonos_ladder_init (&live->ladder, live->ladder.n_steps);
@@ -246,62 +345,12 @@ gst_yonos_live_before (GstYonosUpscale * self)
 
 /* --- the last frame --- */
 
-/* How late the frame is by now; FALSE: nothing waits for it. */
-static gboolean
-lateness (GstYonosUpscale * self, GstBuffer * buf, gint64 * late)
-{
-  GstBaseTransform *trans = GST_BASE_TRANSFORM (self);
-  GstYonosLive *live = &self->live;
-  GstClockTime running = gst_segment_to_running_time (&trans->segment,
-      GST_FORMAT_TIME, GST_BUFFER_PTS (buf));
-  GstClockTime latency;
-  GstClock *clock = gst_element_get_clock (GST_ELEMENT (self));
-  gboolean known, stale;
-
-  GST_OBJECT_LOCK (self);
-  known = live->qos_at > 0
-      && g_get_monotonic_time () - live->qos_at < QOS_EXPIRES;
-  *late = live->qos_late;
-  latency = live->latency;
-  stale = live->latency_stale;
-  live->latency_stale = FALSE;
-  GST_OBJECT_UNLOCK (self);
-  if (stale) {
-    GstQuery *query = gst_query_new_latency ();
-
-    live->live = FALSE;
-    if (gst_pad_peer_query (trans->sinkpad, query))
-      gst_query_parse_latency (query, &live->live, NULL, NULL);
-    gst_query_unref (query);
-  }
-  if (live->live && clock && GST_CLOCK_TIME_IS_VALID (running)) {
-    GstClockTime base = gst_element_get_base_time (GST_ELEMENT (self));
-
-    *late = GST_CLOCK_DIFF (base + running + latency,
-        gst_clock_get_time (clock));
-    known = TRUE;
-  }
-  gst_clear_object (&clock);
-  return known;
-}
-
-static gint64
-length (GstYonosUpscale * self, GstBuffer * buf)
-{
-  if (GST_BUFFER_DURATION_IS_VALID (buf))
-    return GST_BUFFER_DURATION (buf);
-  if (self->in_info.fps_n <= 0)
-    return 0;
-  return gst_util_uint64_scale_int (GST_SECOND, self->in_info.fps_d,
-      self->in_info.fps_n);
-}
-
 void
 gst_yonos_live_after (GstYonosUpscale * self, GstBuffer * inbuf, gint64 spent)
 {
   GstYonosLive *live = &self->live;
   gint64 late = 0, duration = length (self, inbuf);
-  gboolean known = lateness (self, inbuf, &late), ladder;
+  gboolean known = lateness (self, inbuf, duration, &late), ladder;
 
   gst_yonos_stats_frame (GST_ELEMENT (self), &self->stats, spent,
       known && late > 0);
@@ -328,7 +377,6 @@ gst_yonos_live_src_event (GstYonosUpscale * self, GstEvent * event)
 {
   GstYonosLive *live = &self->live;
   GstClockTimeDiff late;
-  GstClockTime latency;
   gboolean pass = TRUE;
 
   if (GST_EVENT_TYPE (event) == GST_EVENT_QOS) {
@@ -338,12 +386,6 @@ gst_yonos_live_src_event (GstYonosUpscale * self, GstEvent * event)
     live->qos_at = g_get_monotonic_time ();
     pass = self->settings.qos_mode != GST_YONOS_QOS_OFF
         && !live->may_step_down;
-    GST_OBJECT_UNLOCK (self);
-  } else if (GST_EVENT_TYPE (event) == GST_EVENT_LATENCY) {
-    gst_event_parse_latency (event, &latency);
-    GST_OBJECT_LOCK (self);
-    live->latency = latency;
-    live->latency_stale = TRUE;
     GST_OBJECT_UNLOCK (self);
   }
   return pass;

@@ -14,9 +14,9 @@ G_BEGIN_DECLS
 gboolean gst_yonos_live_open (GstYonosUpscale * self);
 void gst_yonos_live_close (GstYonosUpscale * self);
 
-/* Sets self->upscaler up for the next frame. */
-void gst_yonos_live_before (GstYonosUpscale * self);
-/* That frame took so many microseconds. */
+/* Sets self->upscaler up for this frame. */
+void gst_yonos_live_before (GstYonosUpscale * self, GstBuffer * inbuf);
+/* It took so many microseconds. */
 void gst_yonos_live_after (GstYonosUpscale * self, GstBuffer * inbuf,
     gint64 spent);
 

@@ -58,12 +58,13 @@ typedef struct
   gconstpointer network;        /* GstYonosNetwork of the last frame */
   const gchar *reason;          /* of the next change */
   GstYonosLadder ladder;
-  gboolean live;                /* the source is */
+  gboolean live, live_known;    /* the source is, and that is known */
+  gint64 window;                /* when the least delay's began; 0: not yet */
+  gint64 delay_least, delay_before;     /* in it, and in the one before */
+  GstClockTime last_pts;
 
   /* with the object lock */
   gint64 qos_late, qos_at;      /* what the sink said, and when */
-  GstClockTime latency;         /* of the pipeline */
-  gboolean latency_stale;
   gboolean may_step_down;       /* so nothing need be dropped */
 } GstYonosLive;
 

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Enlarges a file with yonosupscale: a video to H.264 in .mp4 or .mkv with its first audio track, a picture to .png. */
+#include <glib-unix.h>
 #include <glib/gstdio.h>
 #include <gst/pbutils/pbutils.h>
+#include <gst/tag/tag.h>
 #include <gst/video/video.h>
 #include <string.h>
 #include <unistd.h>
@@ -9,12 +11,12 @@
 /* The encoded audio may run ahead of the video by as much as the video encoder holds back: its queue has no limit. */
 #define AUDIO "audioconvert ! audioresample ! %s ! queue max-size-time=0 max-size-bytes=0 max-size-buffers=0"
 #define VIDEO                                                                                                          \
-    "queue name=video ! videoconvert ! deinterlace fields=top ! videoflip video-direction=auto"                        \
+    "queue name=video ! videoconvert ! deinterlace fields=top ! videoflip name=flip video-direction=auto"                        \
     " ! yonosupscale name=up ! queue ! videoconvert"                                                                   \
     " ! video/x-raw,format=I420 ! x264enc pass=qual quantizer=18 speed-preset=veryfast"                                \
     " ! %s name=mux ! filesink name=out uridecodebin name=in"
 #define PICTURE                                                                                                        \
-    "queue name=video ! videoconvert ! videoflip video-direction=auto ! yonosupscale name=up"                          \
+    "queue name=video ! videoconvert ! videoflip name=flip video-direction=auto ! yonosupscale name=up"                          \
     " ! videoconvert ! pngenc snapshot=true ! filesink name=out uridecodebin name=in"
 
 typedef struct {
@@ -26,7 +28,8 @@ typedef struct {
     GstElement *pipeline, *up;
     GMainLoop *loop;
     GError *error;
-    gint frames; /* atomic */
+    gint frames, interrupted, end; /* atomic; end: of the video so far, ms */
+    guint signals[2];
     gint64 started, last_print;
 } Job;
 
@@ -35,9 +38,56 @@ typedef struct {
 static GstPadProbeReturn count_frame(GstPad *pad, GstPadProbeInfo *info, gpointer data)
 {
     (void)pad;
-    (void)info;
     g_atomic_int_inc(&((Job *)data)->frames);
+    g_atomic_int_set(&((Job *)data)->end, (gint)(GST_BUFFER_PTS(GST_PAD_PROBE_INFO_BUFFER(info)) / GST_MSECOND));
     return GST_PAD_PROBE_OK;
+}
+
+/* --- interruption --- */
+
+/* Once interrupted, nothing more gets in: the stream ends here, and the file is finished. */
+static GstPadProbeReturn end_stream(GstPad *pad, GstPadProbeInfo *info, gpointer data)
+{
+    (void)info;
+    if (!g_atomic_int_get(&((Job *)data)->interrupted))
+        return GST_PAD_PROBE_OK;
+    gst_pad_send_event(pad, gst_event_new_eos());
+    return GST_PAD_PROBE_DROP;
+}
+
+/* The audio has run ahead: what would go on after the last frame is left out. */
+static GstPadProbeReturn cut_audio(GstPad *pad, GstPadProbeInfo *info, gpointer data)
+{
+    Job *job = data;
+    GstClockTime time = GST_BUFFER_PTS(GST_PAD_PROBE_INFO_BUFFER(info));
+
+    (void)pad;
+    return g_atomic_int_get(&job->interrupted) && time > (GstClockTime)g_atomic_int_get(&job->end) * GST_MSECOND ? GST_PAD_PROBE_DROP
+                                                                                                  : GST_PAD_PROBE_OK;
+}
+
+static void watch_end(Job *job, GstElement *element)
+{
+    GstPad *pad = gst_element_get_static_pad(element, "sink");
+
+    gst_pad_add_probe(pad, GST_PAD_PROBE_TYPE_BUFFER, end_stream, job, NULL);
+    gst_object_unref(pad);
+}
+
+static void ignore_signals(Job *job)
+{
+    for (guint i = 0; i < G_N_ELEMENTS(job->signals); i++)
+        if (job->signals[i])
+            g_source_remove(job->signals[i]);
+    job->signals[0] = job->signals[1] = 0;
+}
+
+/* A second signal kills, as usual. */
+static gboolean on_signal(gpointer data)
+{
+    g_atomic_int_set(&((Job *)data)->interrupted, TRUE);
+    ignore_signals(data);
+    return G_SOURCE_REMOVE;
 }
 
 static double frame_rate(Job *job)
@@ -80,8 +130,9 @@ static void print_result(Job *job)
         gst_video_info_from_caps(&info, caps);
     if (g_stat(job->output, &file) != 0)
         file.st_size = 0;
-    g_print("%s%s: %dx%d, %d frame%s at %.1f frames/s, %.2f MB\n", isatty(STDOUT_FILENO) ? "\r\033[K" : "", job->output,
-            info.width, info.height, job->frames, job->frames == 1 ? "" : "s", frame_rate(job), file.st_size / 1e6);
+    g_print("%s%s: %dx%d, %d frame%s at %.1f frames/s, %.2f MB%s\n", isatty(STDOUT_FILENO) ? "\r\033[K" : "", job->output,
+            info.width, info.height, job->frames, job->frames == 1 ? "" : "s", frame_rate(job), file.st_size / 1e6,
+            job->interrupted ? "; interrupted, the rest of the input is missing" : "");
     gst_clear_caps(&caps);
     gst_object_unref(pad);
 }
@@ -106,11 +157,15 @@ static void add_audio(Job *job, GstPad *pad)
     GError *error = NULL;
     GstElement *branch = gst_parse_bin_from_description(text, TRUE, &error);
     GstElement *mux = gst_bin_get_by_name(GST_BIN(job->pipeline), "mux");
-    GstPad *sink;
+    GstPad *sink, *src;
 
     if (branch) {
         gst_object_set_name(GST_OBJECT(branch), "audio");
         gst_bin_add(GST_BIN(job->pipeline), branch);
+        watch_end(job, branch);
+        src = gst_element_get_static_pad(branch, "src");
+        gst_pad_add_probe(src, GST_PAD_PROBE_TYPE_BUFFER, cut_audio, job, NULL);
+        gst_object_unref(src);
         sink = gst_element_get_static_pad(branch, "sink");
         gst_element_link(branch, mux);
         gst_element_sync_state_with_parent(branch);
@@ -155,11 +210,42 @@ static gboolean on_message(GstBus *bus, GstMessage *message, gpointer data)
     return G_SOURCE_CONTINUE;
 }
 
+/* The orientation in a JPEG's EXIF: jpegdec does not tell it. */
+static GstVideoOrientationMethod jpeg_orientation(const char *path)
+{
+    GstVideoOrientationMethod method = GST_VIDEO_ORIENTATION_AUTO;
+    const guint8 exif[] = {'E', 'x', 'i', 'f', 0, 0};
+    char *data;
+    gsize size, at = 2;
+
+    if (!g_file_get_contents(path, &data, &size, NULL))
+        return method;
+    while (size > 4 && !memcmp(data, "\xff\xd8", 2) && at + 4 + sizeof exif < size && data[at] == '\xff') {
+        const guint8 *segment = (const guint8 *)data + at;
+        gsize length = segment[2] << 8 | segment[3];
+        if (length < 2 || at + 2 + length > size || segment[1] == 0xda)
+            break;
+        if (segment[1] == 0xe1 && length > 2 + sizeof exif && !memcmp(segment + 4, exif, sizeof exif)) {
+            GstBuffer *buffer =
+                gst_buffer_new_memdup(segment + 4 + sizeof exif, length - 2 - sizeof exif);
+            GstTagList *tags = gst_tag_list_from_exif_buffer_with_tiff_header(buffer);
+            if (tags)
+                gst_video_orientation_from_tag(tags, &method);
+            gst_clear_tag_list(&tags);
+            gst_buffer_unref(buffer);
+            break;
+        }
+        at += 2 + length;
+    }
+    g_free(data);
+    return method;
+}
+
 static gboolean build(Job *job, GError **error)
 {
     char *text = job->muxer ? g_strdup_printf(VIDEO, job->muxer) : g_strdup(PICTURE);
     char *uri = gst_filename_to_uri(job->input, error), *scale = g_strdup_printf("%d", job->scale);
-    GstElement *in, *out;
+    GstElement *in, *out, *flip;
     GstPad *pad;
 
     job->pipeline = uri ? gst_parse_launch_full(text, NULL, GST_PARSE_FLAG_FATAL_ERRORS, error) : NULL;
@@ -167,6 +253,10 @@ static gboolean build(Job *job, GError **error)
         in = gst_bin_get_by_name(GST_BIN(job->pipeline), "in");
         out = gst_bin_get_by_name(GST_BIN(job->pipeline), "out");
         job->up = gst_bin_get_by_name(GST_BIN(job->pipeline), "up");
+        flip = gst_bin_get_by_name(GST_BIN(job->pipeline), "flip");
+        if (!job->muxer)
+            g_object_set(flip, "video-direction", jpeg_orientation(job->input), NULL);
+        gst_object_unref(flip);
         g_object_set(in, "uri", uri, NULL);
         g_object_set(out, "location", job->output, NULL);
         gst_util_set_object_arg(G_OBJECT(job->up), "scale", scale);
@@ -175,6 +265,7 @@ static gboolean build(Job *job, GError **error)
         pad = gst_element_get_static_pad(job->up, "src");
         gst_pad_add_probe(pad, GST_PAD_PROBE_TYPE_BUFFER, count_frame, job, NULL);
         gst_object_unref(pad);
+        watch_end(job, job->up);
         gst_object_unref(in);
         gst_object_unref(out);
     }
@@ -198,9 +289,14 @@ static gboolean run(Job *job, GError **error)
     gst_bus_add_watch(bus, on_message, job);
     job->started = job->last_print = g_get_monotonic_time();
     timer = g_timeout_add(250, print_progress, job);
+    job->signals[0] = g_unix_signal_add(SIGINT, on_signal, job);
+    job->signals[1] = g_unix_signal_add(SIGTERM, on_signal, job);
     gst_element_set_state(job->pipeline, GST_STATE_PLAYING);
     g_main_loop_run(job->loop);
     g_source_remove(timer);
+    ignore_signals(job);
+    if (!job->error && job->interrupted && job->frames == 0)
+        job->error = g_error_new(GST_CORE_ERROR, GST_CORE_ERROR_FAILED, "Interrupted before the first frame.");
     if (job->error)
         g_propagate_error(error, job->error);
     else
@@ -230,6 +326,13 @@ static gboolean refuse(GError **error, const char *format, ...)
     return FALSE;
 }
 
+static const char *decoder_package(const char *path)
+{
+    if (g_str_has_suffix(path, ".webp"))
+        return "gstreamer1.0-plugins-bad";
+    return "gstreamer1.0-libav, or gstreamer1.0-plugins-bad";
+}
+
 /* Whether INPUT is a picture, and how long it is. */
 static gboolean discover(Job *job, gboolean *picture, GError **error)
 {
@@ -240,8 +343,7 @@ static gboolean discover(Job *job, gboolean *picture, GError **error)
     gboolean ok = FALSE;
 
     if (info && gst_discoverer_info_get_result(info) == GST_DISCOVERER_MISSING_PLUGINS)
-        refuse(error, "GStreamer lacks a decoder for %s: install gstreamer1.0-libav or gstreamer1.0-plugins-bad.",
-               job->input);
+        refuse(error, "GStreamer lacks a decoder for %s: install %s.", job->input, decoder_package(job->input));
     else if (discoverer && !video)
         refuse(error, "%s holds no video or picture that GStreamer can read: give another file.", job->input);
     else if (video) {

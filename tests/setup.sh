@@ -9,7 +9,7 @@ if [ "${1:-}" = demo ]; then
     need="$need gstreamer1.0-libav gstreamer1.0-tools lomiri-wallpapers-16.04"
 else
     need="$need mesa-vulkan-drivers vulkan-validationlayers libopenmpi-dev openmpi-bin \
-gstreamer1.0-plugins-bad gstreamer1.0-libav" # x265enc and avdec_h265
+gstreamer1.0-plugins-bad gstreamer1.0-libav gstreamer1.0-tools parallel" # x265enc and avdec_h265; the samples
 fi
 missing=
 for p in $need; do

@@ -2,6 +2,7 @@
 /* The sample program upscale-file, given as the only argument, with a model of random weights: what comes out is N
  * times as large and has the frames, times and audio of what went in. What cannot work ends with one sentence and no
  * file. */
+#include "film.h"
 #include "small-model.h"
 
 #include <gio/gio.h>
@@ -12,11 +13,6 @@
 #define FRAMES 13
 #define VIDEO "videotestsrc num-buffers=13 pattern=ball ! video/x-raw,width=70,height=34,framerate=30000/1001"
 #define AUDIO "audiotestsrc num-buffers=20 ! audio/x-raw,rate=44100 ! vorbisenc"
-
-typedef struct {
-    GArray *times; /* of frames, GstClockTime */
-    int width, height, audio;
-} Film;
 
 static const char *program;
 static char *folder;
@@ -33,105 +29,6 @@ static void write_model(int scale)
     small_model_write(path, scale, SEED);
     g_free(path);
     g_free(name);
-}
-
-/* Runs a pipeline to its end. */
-static void play(GstElement *pipeline)
-{
-    GstBus *bus = gst_element_get_bus(pipeline);
-    GstMessage *message;
-    GError *error = NULL;
-
-    gst_element_set_state(pipeline, GST_STATE_PLAYING);
-    message = gst_bus_timed_pop_filtered(bus, 60 * GST_SECOND, GST_MESSAGE_EOS | GST_MESSAGE_ERROR);
-    g_assert_nonnull(message);
-    if (GST_MESSAGE_TYPE(message) == GST_MESSAGE_ERROR)
-        gst_message_parse_error(message, &error, NULL);
-    g_assert_no_error(error);
-    gst_message_unref(message);
-    gst_element_set_state(pipeline, GST_STATE_NULL);
-    gst_object_unref(bus);
-    gst_object_unref(pipeline);
-}
-
-static GstElement *parse(const char *format, ...) G_GNUC_PRINTF(1, 2);
-
-static GstElement *parse(const char *format, ...)
-{
-    GError *error = NULL;
-    va_list args;
-    char *text;
-    GstElement *pipeline;
-
-    va_start(args, format);
-    text = g_strdup_vprintf(format, args);
-    va_end(args);
-    pipeline = gst_parse_launch(text, &error);
-    g_assert_no_error(error);
-    g_free(text);
-    return pipeline;
-}
-
-static void on_frame(GstElement *sink, GstBuffer *buffer, GstPad *pad, Film *film)
-{
-    GstEvent *event = gst_pad_get_sticky_event(pad, GST_EVENT_SEGMENT, 0);
-    GstCaps *caps = gst_pad_get_current_caps(pad);
-    const GstSegment *segment;
-    GstClockTime time;
-
-    (void)sink;
-    gst_event_parse_segment(event, &segment);
-    time = gst_segment_to_stream_time(segment, GST_FORMAT_TIME, GST_BUFFER_PTS(buffer));
-    gst_event_unref(event);
-    g_array_append_val(film->times, time);
-    gst_structure_get(gst_caps_get_structure(caps, 0), "width", G_TYPE_INT, &film->width, "height", G_TYPE_INT,
-                      &film->height, NULL);
-    gst_caps_unref(caps);
-}
-
-static void on_audio(GstElement *sink, GstBuffer *buffer, GstPad *pad, Film *film)
-{
-    (void)sink;
-    (void)buffer;
-    (void)pad;
-    film->audio++;
-}
-
-static void on_pad(GstElement *demux, GstPad *pad, Film *film)
-{
-    GstElement *sink = gst_element_factory_make("fakesink", NULL);
-    GstObject *pipeline = gst_object_get_parent(GST_OBJECT(demux));
-    GstPad *to = gst_element_get_static_pad(sink, "sink");
-    GCallback callback = g_str_has_prefix(GST_PAD_NAME(pad), "video") ? G_CALLBACK(on_frame) : G_CALLBACK(on_audio);
-
-    g_object_set(sink, "signal-handoffs", TRUE, "sync", FALSE, "async", FALSE, NULL);
-    g_signal_connect(sink, "handoff", callback, film);
-    gst_bin_add(GST_BIN(pipeline), sink);
-    gst_element_sync_state_with_parent(sink);
-    g_assert_cmpint(gst_pad_link(pad, to), ==, GST_PAD_LINK_OK);
-    gst_object_unref(to);
-    gst_object_unref(pipeline);
-}
-
-static int by_time(gconstpointer a, gconstpointer b)
-{
-    const GstClockTime *x = a, *y = b;
-    return (*x > *y) - (*x < *y);
-}
-
-/* What a container holds; nothing is decoded. */
-static Film read_film(const char *path)
-{
-    Film film = {g_array_new(FALSE, FALSE, sizeof(GstClockTime)), 0, 0, 0};
-    const char *demuxer = g_str_has_suffix(path, ".mp4") ? "qtdemux" : "matroskademux";
-    GstElement *pipeline = parse("filesrc location=%s ! %s name=demux", path, demuxer);
-    GstElement *demux = gst_bin_get_by_name(GST_BIN(pipeline), "demux");
-
-    g_signal_connect(demux, "pad-added", G_CALLBACK(on_pad), &film);
-    gst_object_unref(demux);
-    play(pipeline);
-    g_array_sort(film.times, by_time); /* from the order of decoding */
-    return film;
 }
 
 /* Its exit status is 0, and nothing is on stderr, or it is 1 and `sentence` is there. */
@@ -158,11 +55,11 @@ static void test_film(int scale, gboolean audio, const char *ending)
     char *in = in_folder("small.mkv"), *name = g_strconcat("large", ending, NULL), *out = in_folder(name);
     Film small, large;
 
-    play(audio ? parse(VIDEO " ! jpegenc ! matroskamux name=mux ! filesink location=%s " AUDIO " ! mux.", in)
-               : parse(VIDEO " ! jpegenc ! matroskamux name=mux ! filesink location=%s", in));
+    film_play(audio ? film_parse(VIDEO " ! jpegenc ! matroskamux name=mux ! filesink location=%s " AUDIO " ! mux.", in)
+               : film_parse(VIDEO " ! jpegenc ! matroskamux name=mux ! filesink location=%s", in));
     upscale(scale, in, out, NULL);
-    small = read_film(in);
-    large = read_film(out);
+    small = film_read(in);
+    large = film_read(out);
     g_assert_cmpint(small.times->len, ==, FRAMES);
     g_assert_cmpint(large.times->len, ==, FRAMES);
     g_assert_cmpint(large.width, ==, small.width * scale);
@@ -196,7 +93,7 @@ static void test_picture(void)
     guint8 *data;
     gsize size;
 
-    play(parse("videotestsrc num-buffers=1 ! video/x-raw,width=71,height=35 ! pngenc ! filesink location=%s", in));
+    film_play(film_parse("videotestsrc num-buffers=1 ! video/x-raw,width=71,height=35 ! pngenc ! filesink location=%s", in));
     upscale(2, in, out, NULL);
     g_assert_true(g_file_get_contents(out, (char **)&data, &size, NULL));
     g_assert_cmpuint(size, >, 24);
