@@ -53,7 +53,7 @@ static float *through(YonosTensorId network(YonosGraph *, YonosTensorId), const 
     YonosExecutor *ex = NULL;
 
     yonos_append(g, YONOS_OP_ACT, 1, &y, out, (int[]){YONOS_ACT_LEAKY}, 1, 1, 0);
-    if (!yonos_graph_check(g, error) || !(ex = yonos_executor_new(g, device, error)) ||
+    if (!yonos_graph_check(g, error) || !(ex = yonos_executor_new(g, device, FALSE, error)) ||
         !yonos_model_file_open_weights(&file, path, error) || !yonos_model_file_load(&file, ex, error) ||
         !yonos_executor_write(ex, yonos_graph_find_buffer(g, "in"), 0, in, yonos_shape_elements(shape), error) ||
         !yonos_executor_run(ex, error) ||

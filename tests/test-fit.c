@@ -9,6 +9,10 @@
 #include "models/model-file.h"
 #include "noise.h"
 #include "ops/ops.h"
+#ifdef HAVE_VULKAN
+#include "tested-device.h"
+#include "vulkan/vulkan-executor.h"
+#endif
 
 #include <glib/gstdio.h>
 #include <math.h>
@@ -118,6 +122,8 @@ static void test_loader(void)
 
 static gboolean video; /* the set of fit() */
 static double steady;  /* its weight */
+static const char *device = "cpu";
+static gboolean half;
 static guint stop_after; /* calls of `stopped` until it says TRUE; 0: never */
 
 static gboolean stopped(void)
@@ -132,7 +138,8 @@ static gboolean fit(const char *out, const char *stage, int scale, guint64 steps
                         .tier = "fast",
                         .pack = pack,
                         .folder = results,
-                        .device = "cpu",
+                        .device = device,
+                        .half = half,
                         .steps = steps,
                         .seed = SEED,
                         .rate = 1e-3,
@@ -405,6 +412,62 @@ static void test_variants(void)
     g_free(result);
 }
 
+#ifdef HAVE_VULKAN
+/* The last loss of a log. */
+static double last_loss(const char *log)
+{
+    char *path = in_folder(log), *text, *line;
+    double loss;
+
+    g_assert_true(g_file_get_contents(path, &text, NULL, NULL));
+    line = strrchr(g_strchomp(text), '\n');
+    loss = g_ascii_strtod(strchr(line, ',') + 1, NULL);
+    g_free(text);
+    g_free(path);
+    return loss;
+}
+
+/* In fp16 it follows that in fp32, and resumes exactly. */
+static void check_half_on_gpu(void)
+{
+    GError *error = NULL;
+    double single;
+
+    g_assert_true(fit("single", "autoencoder", 0, 8, &error));
+    single = last_loss("single/autoencoder.csv");
+    half = TRUE;
+    device = tested_device();
+    g_assert_true(fit("half", "autoencoder", 0, 8, &error));
+    g_assert_no_error(error);
+    g_test_message("loss of step 8: fp32 %g, fp16 %g", single, last_loss("half/autoencoder.csv"));
+    g_assert_cmpfloat_with_epsilon(last_loss("half/autoencoder.csv"), single, 0.01 * single);
+    stop_after = 4;
+    g_assert_false(fit("half-broken", "autoencoder", 0, 8, &error));
+    g_assert_true(fit("half-broken", "autoencoder", 0, 8, &error));
+    assert_same_file("half/autoencoder.safetensors", "half-broken/autoencoder.safetensors");
+    half = FALSE;
+    device = "cpu";
+}
+#endif
+
+static void test_half(void)
+{
+    GError *error = NULL;
+
+    half = TRUE;
+    g_assert_false(fit("half", "autoencoder", 0, 8, &error));
+    g_assert_error(error, YONOS_ERROR, YONOS_ERROR_UNSUPPORTED);
+    g_error_free(error);
+    half = FALSE;
+#ifdef HAVE_VULKAN
+    if (yonos_vulkan_has_device(tested_device())) {
+        check_half_on_gpu();
+        return;
+    }
+#endif
+    g_test_skip("no Vulkan device to test");
+}
+
 static void remove_folder(const char *path)
 {
     GDir *dir = g_dir_open(path, 0, NULL);
@@ -437,6 +500,7 @@ int main(int argc, char **argv)
     g_test_add_func("/fit/refusals", test_refusals);
     g_test_add_func("/fit/chain", test_chain);
     g_test_add_func("/fit/variants", test_variants);
+    g_test_add_func("/fit/half", test_half);
     status = g_test_run();
     remove_folder(folder);
     g_free(folder);

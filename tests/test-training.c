@@ -68,9 +68,68 @@ static void test_overfits_one_crop(void)
     yonos_graph_free(g);
 }
 
+/* y = w x: a graph with one parameter, whose gradient is written instead of run. */
+static YonosOptimizer *one_weight(YonosGraph *g, YonosExecutor **ex)
+{
+    YonosTensorId x = yonos_graph_input(g, "x", YONOS_F32, (YonosShape){1, 1, 1, 1});
+    YonosTensorId one = yonos_graph_input(g, "dloss", YONOS_F32, (YonosShape){1, 1, 1, 1});
+    YonosTensorId w = yonos_graph_param(g, "w.weight", (YonosShape){1, 1, 1, 1});
+    YonosBufferId gradients = yonos_graph_differentiate(
+        g, yonos_l1(g, yonos_conv(g, x, w, YONOS_NONE, (YonosConvParams){0}), x), one);
+
+    g_assert_true(yonos_graph_check(g, NULL));
+    *ex = yonos_cpu_executor_new(g, FALSE, NULL);
+    return yonos_optimizer_new(g, gradients, SEED);
+}
+
+/* What the weight becomes after a gradient, and the loss scale; NaN: the step failed. */
+static float stepped(YonosOptimizer *o, YonosExecutor *ex, float gradient, float scale)
+{
+    YonosOptimizerParams p = {.rate = 1e-2, .clip = 1, .average = 0.99};
+    double norm;
+
+    yonos_executor_write(ex, o->gradients, 0, &(float){gradient * scale}, 1, NULL);
+    return yonos_optimizer_step(o, ex, &p, &norm, NULL) ? o->weights[0] : NAN;
+}
+
+static void test_loss_scale(void)
+{
+    YonosGraph *plain_graph = yonos_graph_new(), *scaled_graph = yonos_graph_new();
+    YonosExecutor *plain_ex, *scaled_ex;
+    YonosOptimizer *plain = one_weight(plain_graph, &plain_ex), *scaled = one_weight(scaled_graph, &scaled_ex);
+    float before = plain->weights[0];
+    guint64 step;
+
+    scaled->loss_scale = 8;
+    g_assert_cmpfloat(stepped(plain, plain_ex, 0.5f, 1), ==, stepped(scaled, scaled_ex, 0.5f, 8));
+    g_assert_cmpfloat(plain->weights[0], !=, before);
+    before = scaled->weights[0];
+    step = scaled->step;
+    g_assert_cmpfloat(stepped(scaled, scaled_ex, INFINITY, 8), ==, before);
+    g_assert_cmpfloat(stepped(scaled, scaled_ex, NAN, 4), ==, before);
+    g_assert_cmpfloat(scaled->loss_scale, ==, 2);
+    g_assert_cmpuint(scaled->step, ==, step + 2); /* the next batch, not the same again */
+    for (int k = 0; k < YONOS_LOSS_SCALE_PATIENCE; k++)
+        stepped(scaled, scaled_ex, 0.1f, 2);
+    g_assert_cmpfloat(scaled->loss_scale, ==, 4);
+    scaled->loss_scale = YONOS_LOSS_SCALE_MOST;
+    for (int k = 0; k < YONOS_LOSS_SCALE_PATIENCE; k++)
+        stepped(scaled, scaled_ex, 0.1f, YONOS_LOSS_SCALE_MOST);
+    g_assert_cmpfloat(scaled->loss_scale, ==, YONOS_LOSS_SCALE_MOST);
+    g_assert_true(isnan(stepped(plain, plain_ex, INFINITY, 1)));
+    g_assert_cmpfloat(plain->loss_scale, ==, 1);
+    yonos_optimizer_free(plain);
+    yonos_optimizer_free(scaled);
+    yonos_executor_free(plain_ex);
+    yonos_executor_free(scaled_ex);
+    yonos_graph_free(plain_graph);
+    yonos_graph_free(scaled_graph);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/training/overfits-one-crop", test_overfits_one_crop);
+    g_test_add_func("/training/loss-scale", test_loss_scale);
     return g_test_run();
 }

@@ -97,6 +97,8 @@ gboolean yonos_checkpoint_write(const char *folder, const char *name, const char
     g_hash_table_insert(metadata, "run", g_strdup(run));
     g_hash_table_insert(metadata, "layout", layout(o->graph));
     g_hash_table_insert(metadata, "step", g_strdup_printf("%" G_GUINT64_FORMAT, o->step));
+    g_hash_table_insert(metadata, "loss-scale", g_strdup_printf("%d", (int)o->loss_scale));
+    g_hash_table_insert(metadata, "good-steps", g_strdup_printf("%u", o->good_steps));
     ok = yonos_safetensors_write(path, YONOS_ST_F32, tensors, G_N_ELEMENTS(arrays), metadata, error);
     if (ok)
         remove_after(folder, name, KEEP);
@@ -105,19 +107,37 @@ gboolean yonos_checkpoint_write(const char *folder, const char *name, const char
     return ok;
 }
 
+/* A whole number of the metadata, within bounds. */
+static gboolean read_number(const YonosSafetensors *file, const char *key, guint64 least, guint64 most, guint64 *number,
+                            GError **error)
+{
+    const char *text = yonos_safetensors_metadata(file, key);
+
+    if (text && g_ascii_string_to_unsigned(text, 10, least, most, number, NULL))
+        return TRUE;
+    g_set_error(error, YONOS_ERROR, YONOS_ERROR_FORMAT, "its %s is %s", key, text ? text : "missing");
+    return FALSE;
+}
+
 static gboolean read_arrays(const YonosSafetensors *file, guint64 step, YonosOptimizer *o, GError **error)
 {
     float *arrays[] = {o->weights, o->first, o->second, o->average};
-    const char *text = yonos_safetensors_metadata(file, "step");
+    guint64 number, scale, good;
 
-    if (!text || g_ascii_strtoull(text, NULL, 10) != step) {
-        g_set_error(error, YONOS_ERROR, YONOS_ERROR_FORMAT, "it was renamed: its step is %s", text ? text : "missing");
+    if (!read_number(file, "step", 0, G_MAXUINT64, &number, error) ||
+        !read_number(file, "loss-scale", 1, YONOS_LOSS_SCALE_MOST, &scale, error) ||
+        !read_number(file, "good-steps", 0, YONOS_LOSS_SCALE_PATIENCE, &good, error))
+        return FALSE;
+    if (number != step) {
+        g_set_error(error, YONOS_ERROR, YONOS_ERROR_FORMAT, "it was renamed: its step is %" G_GUINT64_FORMAT, number);
         return FALSE;
     }
     for (guint i = 0; i < G_N_ELEMENTS(arrays); i++)
         if (!yonos_safetensors_read_f32(file, array_names[i], arrays[i], o->n, error))
             return FALSE;
     o->step = step;
+    o->loss_scale = (float)scale;
+    o->good_steps = (guint)good;
     return TRUE;
 }
 

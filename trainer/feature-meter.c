@@ -55,7 +55,7 @@ static gboolean build(YonosFeatureMeter *m, GError **error)
     n = g_array_index(g->buffers, YonosBuffer, g->param_buffer).size;
     weights = g_new0(float, n);
     ok = yonos_features_read(g, m->path, weights, error) &&
-         (m->executor = yonos_executor_new(g, m->device, error)) &&
+         (m->executor = yonos_executor_new(g, m->device, FALSE, error)) &&
          yonos_executor_write(m->executor, g->param_buffer, 0, weights, n, error) &&
          yonos_executor_write(m->executor, yonos_graph_find_buffer(g, "one"), 0, &value, 1, error);
     g_free(weights);

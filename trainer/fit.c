@@ -64,13 +64,14 @@ static gboolean build(Fit *f, GError **error)
     f->gradients = yonos_graph_differentiate(g, loss, one);
     if (!yonos_graph_check(g, error))
         return FALSE;
-    f->executor = yonos_executor_new(g, p->device, error);
-    if (!f->executor || !write_constant(f->executor, "dloss", 1, error) ||
-        !write_constant(f->executor, "one", 1, error) ||
+    f->executor = yonos_executor_new(g, p->device, p->half, error);
+    if (!f->executor || !write_constant(f->executor, "one", 1, error) ||
         !write_constant(f->executor, "perceptual", (float)p->perceptual, error) ||
         !write_constant(f->executor, "steady", (float)p->steady, error))
         return FALSE;
     f->optimizer = yonos_optimizer_new(g, f->gradients, p->seed);
+    if (p->half)
+        f->optimizer->loss_scale = YONOS_LOSS_SCALE_START;
     for (guint k = 0; k < G_N_ELEMENTS(level_names); k++)
         f->levels[k] = g_new(float, (gsize)f->share.batch *level_lengths[k]);
     for (guint k = 0; k < G_N_ELEMENTS(origin_names); k++)
@@ -253,7 +254,7 @@ static gboolean step(Fit *f, GError **error)
     const YonosBatch *batch = yonos_loader_next(f->loader);
     YonosOptimizerParams op = {.decay = f->p->decay, .clip = f->p->clip, .average = f->p->average};
     double norm, rate = rate_at(f->p, f->optimizer->step);
-    float loss, adversarial = adversarial_at(f->p, f->optimizer->step);
+    float loss, adversarial = adversarial_at(f->p, f->optimizer->step), scale = f->optimizer->loss_scale;
 
     for (guint k = 0; k < YONOS_DEGRADE_SCALES; k++)
         if (batch->reduced[k] && !write_input(f, reduced_names[k], batch->reduced[k], error))
@@ -261,7 +262,7 @@ static gboolean step(Fit *f, GError **error)
     op.rate = f->p->rate * rate;
     op.discriminator_rate = f->p->discriminator_rate * rate;
     if (!write_input(f, "x_h", batch->pictures, error) || !write_input(f, "noise", batch->noise, error) ||
-        !write_input(f, "adversarial", &adversarial, error) ||
+        !write_input(f, "adversarial", &adversarial, error) || !write_input(f, "dloss", &scale, error) ||
         (f->p->stage->levels != YONOS_LEVELS_NONE && !write_levels(f, error)) || !write_origins(f, error) ||
         !yonos_optimizer_upload(f->optimizer, f->executor, error) || !yonos_executor_run(f->executor, error) ||
         !yonos_executor_read(f->executor, yonos_graph_find_buffer(f->graph, "loss"), 0, &loss, 1, error) ||
@@ -315,12 +316,12 @@ static gboolean loop(Fit *f, gboolean *finished, const char *path, GError **erro
 /* What makes a fit what it is; free with g_free. */
 static char *describe(const YonosFitParams *p, const char *name)
 {
-    char *run =
-        g_strdup_printf("%s %s steps %" G_GUINT64_FORMAT " batch %d crop %d rate %g decay %g clip %g average %g "
-                        "seed %" G_GUINT64_FORMAT "%s%s%s",
-                        p->tier, name, p->steps, p->params.batch, p->params.crop, p->rate, p->decay, p->clip,
-                        p->average, p->seed, p->params.video ? " set video" : "",
-                        p->params.predict_v ? " predict v" : "", p->params.faithful ? " faithful" : "");
+    char *run = g_strdup_printf(
+        "%s %s steps %" G_GUINT64_FORMAT " batch %d crop %d rate %g decay %g clip %g average %g "
+        "seed %" G_GUINT64_FORMAT "%s%s%s%s",
+        p->tier, name, p->steps, p->params.batch, p->params.crop, p->rate, p->decay, p->clip, p->average, p->seed,
+        p->params.video ? " set video" : "", p->params.predict_v ? " predict v" : "",
+        p->params.faithful ? " faithful" : "", p->half ? " half" : "");
     char *losses = NULL, *all;
 
     if (p->params.steady)

@@ -18,6 +18,7 @@ typedef struct {
      * loss counts after a tenth of the steps, in full after two. */
     double perceptual, adversarial, discriminator_rate;
     double steady; /* weight of what flickers, where params.steady */
+    gboolean half; /* tensors in fp16, weights and the optimiser's state in fp32: for a GPU; the loss is scaled */
     guint checkpoint_every;    /* seconds */
     gboolean quiet;            /* no progress on stdout */
     gboolean (*stopped)(void); /* asked once a step; TRUE: write a checkpoint and end with *finished FALSE */

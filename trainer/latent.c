@@ -82,7 +82,7 @@ gboolean yonos_latent_normalise(const YonosGraph *graph, float *weights, const Y
 
     g_array_index(g->tensors, YonosTensor, z).buffer =
         yonos_graph_buffer(g, "z", YONOS_F32, yonos_shape_elements(yonos_graph_shape(g, z)));
-    ok = yonos_graph_check(g, error) && (ex = yonos_executor_new(g, device, error)) &&
+    ok = yonos_graph_check(g, error) && (ex = yonos_executor_new(g, device, FALSE, error)) &&
          (loader = yonos_loader_new(&(YonosLoaderParams){.pack = pack, .batch = BATCH, .crop = crop, .seed = SEED},
                                     error)) &&
          copy_weights(ex, graph, weights, error) && measure(ex, z, loader, &m, error);

@@ -35,6 +35,7 @@ YonosOptimizer *yonos_optimizer_new(const YonosGraph *graph, YonosBufferId gradi
     float **arrays[] = {&o->weights, &o->gradient, &o->first, &o->second, &o->average, &o->zero};
 
     o->graph = graph;
+    o->loss_scale = 1;
     o->gradients = gradients;
     o->n = g_array_index(graph->buffers, YonosBuffer, graph->param_buffer).size;
     for (guint i = 0; i < G_N_ELEMENTS(arrays); i++)
@@ -66,6 +67,21 @@ gboolean yonos_optimizer_upload(YonosOptimizer *o, YonosExecutor *ex, GError **e
            yonos_executor_write(ex, o->gradients, 0, o->zero, o->n, error);
 }
 
+static void passed_over(YonosOptimizer *o)
+{
+    o->loss_scale /= 2;
+    o->good_steps = 0;
+    o->step++;
+}
+
+static void went_well(YonosOptimizer *o)
+{
+    if (o->loss_scale > 1 && ++o->good_steps == YONOS_LOSS_SCALE_PATIENCE) {
+        o->loss_scale = MIN(2 * o->loss_scale, YONOS_LOSS_SCALE_MOST);
+        o->good_steps = 0;
+    }
+}
+
 gboolean yonos_optimizer_step(YonosOptimizer *o, YonosExecutor *ex, const YonosOptimizerParams *p, double *norm,
                               GError **error)
 {
@@ -76,15 +92,23 @@ gboolean yonos_optimizer_step(YonosOptimizer *o, YonosExecutor *ex, const YonosO
     if (!yonos_executor_read(ex, o->gradients, 0, o->gradient, o->n, error))
         return FALSE;
     yonos_ranks_mean(o->gradient, o->n);
+    for (gsize k = 0; o->loss_scale != 1 && k < o->n; k++)
+        o->gradient[k] /= o->loss_scale;
     for (gsize k = 0; k < o->n; k++)
         squares[o->group[k]] += (double)o->gradient[k] * o->gradient[k];
     *norm = sqrt(squares[YONOS_GROUP_MODEL]);
     if (!isfinite(*norm + squares[YONOS_GROUP_DISCRIMINATOR])) {
+        *norm = 0;
+        if (o->loss_scale > 1) {
+            passed_over(o);
+            return TRUE;
+        }
         g_set_error(error, YONOS_ERROR, YONOS_ERROR_DEVICE,
                     "The gradient of step %" G_GUINT64_FORMAT " is not finite; lower the learning rate.", o->step + 1);
         return FALSE;
     }
     o->step++;
+    went_well(o);
     for (int group = 0; group < YONOS_GROUP_COUNT; group++)
         scale[group] = p->clip > 0 && squares[group] > p->clip * p->clip ? p->clip / sqrt(squares[group]) : 1;
     bias1 = 1 - pow(beta1, o->step);

@@ -22,7 +22,16 @@ typedef struct {
     float *weights, *gradient, *first, *second, *average, *zero;
     guint8 *group;     /* by element of the parameter buffer: YonosOptimizerGroup */
     guint64 step;      /* steps done */
+    /* The run's gradients are of the loss times this: 1 at first. Above 1, where they may not fit into fp16, a gradient
+     * that is not finite halves it and is passed over, and YONOS_LOSS_SCALE_PATIENCE good steps double it (Micikevicius
+     * et al., 2018, section 3.2). */
+    float loss_scale;
+    guint good_steps; /* since it last changed */
 } YonosOptimizer;
+
+#define YONOS_LOSS_SCALE_START 4096.0f
+#define YONOS_LOSS_SCALE_MOST 32768.0f /* itself an fp16 number */
+#define YONOS_LOSS_SCALE_PATIENCE 1000
 
 typedef struct {
     double rate, decay, clip, average; /* average: decay of the moving average, towards which it warms up */
@@ -36,7 +45,8 @@ void yonos_optimizer_free(YonosOptimizer *o);
 
 /* Hands the weights to the executor and sets its gradients to zero: before each run. */
 gboolean yonos_optimizer_upload(YonosOptimizer *o, YonosExecutor *ex, GError **error);
-/* Takes the gradients of the run, their mean over the ranks (ranks.h), and makes one step. A non-finite gradient is an error and changes nothing.
- * *norm receives the model's norm before clipping. */
+/* Takes the gradients of the run, their mean over the ranks (ranks.h), and makes one step. With a loss scale of 1 a
+ * non-finite gradient is an error and changes nothing; above, see there. *norm receives the model's norm before
+ * clipping, 0 for a step passed over. */
 gboolean yonos_optimizer_step(YonosOptimizer *o, YonosExecutor *ex, const YonosOptimizerParams *p, double *norm,
                               GError **error);

@@ -78,7 +78,7 @@ static gboolean network_finish(Network *n, YonosTensorId out, const char *name, 
     if (ok) {
         YonosBufferId buffer = yonos_graph_buffer(g, name, YONOS_F32, yonos_shape_elements(yonos_graph_shape(g, out)));
         g_array_index(g->tensors, YonosTensor, out).buffer = buffer;
-        ok = (n->executor = yonos_executor_new(g, c->device, error)) != NULL;
+        ok = (n->executor = yonos_executor_new(g, c->device, FALSE, error)) != NULL;
     }
     for (guint i = 0; ok && i < g->params->len; i++) {
         const YonosParam *param = &g_array_index(g->params, YonosParam, i);

@@ -69,7 +69,7 @@ typedef struct {
     int scale, batch, crop, checkpoint;
     gint64 steps, seed;
     double rate, decay, clip, average, perceptual, adversarial, discriminator_rate, steady;
-    gboolean quiet, faithful;
+    gboolean quiet, faithful, half;
 } FitOptions;
 
 static gboolean no_stage(const char *name, GError **error)
@@ -101,6 +101,7 @@ static gboolean fit_run(const FitOptions *o, const char *name, GError **error)
                         .adversarial = o->adversarial,
                         .discriminator_rate = o->discriminator_rate,
                         .steady = o->steady,
+                        .half = o->half,
                         .checkpoint_every = o->checkpoint,
                         .stopped = stopped,
                         .quiet = o->quiet};
@@ -175,6 +176,8 @@ static gboolean fit(int argc, char **argv, GError **error)
         {"pack", 0, 0, G_OPTION_ARG_FILENAME, &o.pack, "Training pack", "FILE"},
         {"out", 0, 0, G_OPTION_ARG_FILENAME, &o.folder, "Folder of the chain's results", "FOLDER"},
         {"device", 0, 0, G_OPTION_ARG_STRING, &o.device, "cpu (default), gpu, or a Vulkan device", "NAME"},
+        {"half", 0, 0, G_OPTION_ARG_NONE, &o.half, "Store tensors as fp16 on the GPU, weights and optimiser stay fp32",
+         NULL},
         {"set", 0, 0, G_OPTION_ARG_STRING, &o.set, "x_l: clean (default) or video", "NAME"},
         {"predict", 0, 0, G_OPTION_ARG_STRING, &o.predict, "What the student predicts: z (default) or v", "z|v"},
         {"faithful", 0, 0, G_OPTION_ARG_NONE, &o.faithful, "The student sees E(bicubic(x_l)), not E_N(x_l)", NULL},
