@@ -70,10 +70,11 @@ static void test_noise(void)
     yonos_noise_level(&level, 1);
     g_assert_cmpfloat(level.a, ==, 0);
     g_assert_cmpfloat(level.s, ==, 1);
-    g_assert_cmpfloat(level.omega, ==, 1);
+    g_assert_cmpfloat(yonos_noise_omega(&level, 5), ==, 1);
     yonos_noise_level(&level, 0);
     g_assert_cmpfloat(level.a, ==, 1);
-    g_assert_cmpfloat(level.omega, ==, 6);
+    g_assert_cmpfloat(yonos_noise_omega(&level, 5), ==, 6);
+    g_assert_cmpfloat(yonos_noise_omega(&level, 0), ==, 1);
     for (double t = 0; t <= 1; t += 1 / 64.0) {
         yonos_noise_level(&level, t);
         g_assert_cmpfloat_with_epsilon(level.a * level.a + level.s * level.s, 1, 1e-6);
@@ -81,9 +82,11 @@ static void test_noise(void)
             g_assert_cmpfloat(fabsf(level.embedding[k]), <=, 1);
     }
     for (guint n = 0; n < 16; n++)
-        last += yonos_noise_draw(SEED, 3, n, 16) == 1;
+        last += yonos_noise_draw(SEED, 3, n, 16, 1 / 3.0) == 1;
     g_assert_cmpint(last, >=, 6);
     g_assert_cmpint(last, <, 16);
+    for (guint n = 0; n < 16; n++)
+        g_assert_true((yonos_noise_draw(SEED, 3, n, 16, 1) == 1) && (yonos_noise_draw(SEED, 3, n, 16, 0) < 1));
 }
 
 static void test_loader(void)
@@ -122,7 +125,9 @@ static void test_loader(void)
 
 static gboolean video; /* the set of fit() */
 static double steady;  /* its weight */
+static const char *start_file;
 static const char *device = "cpu";
+static double rate = 1e-3;
 static gboolean half;
 static guint stop_after; /* calls of `stopped` until it says TRUE; 0: never */
 
@@ -140,9 +145,10 @@ static gboolean fit(const char *out, const char *stage, int scale, guint64 steps
                         .folder = results,
                         .device = device,
                         .half = half,
+                        .start = start_file,
                         .steps = steps,
                         .seed = SEED,
-                        .rate = 1e-3,
+                        .rate = rate,
                         .decay = 1e-4,
                         .clip = 1,
                         .average = 0.9,
@@ -153,6 +159,8 @@ static gboolean fit(const char *out, const char *stage, int scale, guint64 steps
                         .adversarial = 0.005,
                         .discriminator_rate = 1e-3,
                         .steady = steady,
+                        .last = 1 / 3.0,
+                        .omega = 5,
                         .params = {.tier = yonos_compact_tier("fast"),
                                    .scale = scale,
                                    .batch = 2,
@@ -333,7 +341,7 @@ static void check_export(int scale)
     GError *error = NULL;
 
     for (gsize k = 0; k < G_N_ELEMENTS(noise); k++)
-        noise[k] = (float)(yonos_noise_draw(SEED, k, 98, 100) * 2 - 1);
+        noise[k] = (float)(yonos_noise_draw(SEED, k, 98, 100, 0) * 2 - 1);
     g_assert_true(yonos_export(folder, "fast", scale, facts, path, &error));
     run_trained(x_l, noise, scale, side, a);
     run_exported(path, x_l, noise, scale, side, b);
@@ -385,6 +393,37 @@ static void test_chain(void)
     check_export(8);
 }
 
+/* A decoder that begins as another goes on from it: at the lowest rate it stays where it was. */
+static void check_started(const char *result)
+{
+    YonosShape shape = {3, 3, YONOS_COMPACT_LATENT, 128};
+    float old[3 * 3 * YONOS_COMPACT_LATENT * 128], fresh[G_N_ELEMENTS(old)];
+    char *first = in_folder("first.safetensors");
+    YonosModelFile file;
+    GError *error = NULL;
+
+    g_assert_cmpint(g_rename(result, first), ==, 0);
+    start_file = first;
+    rate = 1e-12;
+    g_assert_true(fit(".", "decoder", 8, 1, &error));
+    g_assert_no_error(error);
+    for (int k = 0; k < 2; k++) {
+        g_assert_true(yonos_model_file_open_weights(&file, k ? result : first, &error));
+        g_assert_true(yonos_model_file_read(&file, "decoder.in.weight", shape, k ? fresh : old, &error));
+        yonos_model_file_clear(&file);
+    }
+    for (guint k = 0; k < G_N_ELEMENTS(old); k++) /* the average rounds */
+        g_assert_cmpfloat_with_epsilon(old[k], fresh[k], 1e-6 * fabsf(old[k]));
+    g_remove(result);
+    start_file = "nothing";
+    g_assert_false(fit(".", "decoder", 8, 1, &error));
+    g_assert_error(error, YONOS_ERROR, YONOS_ERROR_FILE);
+    g_error_free(error);
+    start_file = NULL;
+    rate = 1e-3;
+    g_free(first);
+}
+
 /* A denoiser that starts as a student does and learns z_h itself; a decoder in pans; both resume exactly. */
 static void test_variants(void)
 {
@@ -409,6 +448,7 @@ static void test_variants(void)
     g_assert_no_error(error);
     check_resumed("decoder", 8, 12);
     steady = 0;
+    check_started(result);
     g_free(result);
 }
 

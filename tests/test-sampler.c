@@ -143,10 +143,12 @@ static float loss_of_constants(const float *latent, const float *output, const f
     put(ex, "noise", eps, BATCH * LATENTS);
     for (int n = 0; n < BATCH; n++) {
         YonosNoiseLevel level;
+        float omega;
         yonos_noise_level(&level, t[n]);
         yonos_executor_write(ex, yonos_graph_find_buffer(g, "a"), n, &level.a, 1, NULL);
         yonos_executor_write(ex, yonos_graph_find_buffer(g, "s"), n, &level.s, 1, NULL);
-        yonos_executor_write(ex, yonos_graph_find_buffer(g, "omega"), n, &level.omega, 1, NULL);
+        omega = yonos_noise_omega(&level, 5);
+        yonos_executor_write(ex, yonos_graph_find_buffer(g, "omega"), n, &omega, 1, NULL);
     }
     g_assert_true(yonos_executor_run(ex, NULL));
     yonos_executor_read(ex, yonos_graph_find_buffer(g, "loss"), 0, &result, 1, NULL);

@@ -149,6 +149,25 @@ static gboolean start_from(Fit *f, const YonosStageStart *start, GError **error)
     return ok;
 }
 
+/* The trained parameters from a file that has them all. */
+static gboolean start_from_file(Fit *f, GError **error)
+{
+    YonosOptimizer *o = f->optimizer;
+    YonosModelFile file;
+    gboolean ok = yonos_model_file_open_weights(&file, f->p->start, error);
+
+    for (guint i = 0; ok && i < f->graph->params->len; i++) {
+        const YonosParam *param = &g_array_index(f->graph->params, YonosParam, i);
+        const YonosTensor *t = yonos_graph_at(f->graph, param->tensor);
+        if (o->group[t->offset] != YONOS_GROUP_MODEL)
+            continue;
+        ok = yonos_model_file_read(&file, param->name, t->shape, o->weights + t->offset, error);
+        memcpy(o->average + t->offset, o->weights + t->offset, yonos_shape_elements(t->shape) * sizeof(float));
+    }
+    yonos_model_file_clear(&file);
+    return ok;
+}
+
 static gboolean start(Fit *f, GError **error)
 {
     const YonosFitParams *p = f->p;
@@ -162,6 +181,8 @@ static gboolean start(Fit *f, GError **error)
     for (guint i = 0; i < G_N_ELEMENTS(p->stage->start) && p->stage->start[i].stage; i++)
         if (!start_from(f, &p->stage->start[i], error))
             return FALSE;
+    if (p->start && !start_from_file(f, error))
+        return FALSE;
     if (p->params.features && !yonos_features_read(f->graph, p->params.features, f->optimizer->weights, error))
         return FALSE;
     if (!yonos_checkpoint_read(p->folder, f->name, f->run, f->optimizer, &resumed, error))
@@ -198,12 +219,13 @@ static gboolean write_levels(Fit *f, GError **error)
 
     for (guint n = 0; n < own; n++) {
         YonosNoiseLevel level;
-        yonos_noise_level(&level, f->p->stage->levels == YONOS_LEVELS_LAST
-                                      ? 1
-                                      : yonos_noise_draw(f->p->seed, f->optimizer->step, at + n, f->p->params.batch));
+        yonos_noise_level(
+            &level, f->p->stage->levels == YONOS_LEVELS_LAST
+                        ? 1
+                        : yonos_noise_draw(f->p->seed, f->optimizer->step, at + n, f->p->params.batch, f->p->last));
         f->levels[0][n] = level.a;
         f->levels[1][n] = level.s;
-        f->levels[2][n] = level.omega;
+        f->levels[2][n] = yonos_noise_omega(&level, f->p->omega);
         memcpy(f->levels[3] + n * YONOS_COMPACT_TIME, level.embedding, sizeof level.embedding);
     }
     for (guint k = 0; ok && k < G_N_ELEMENTS(level_names); k++)
@@ -316,24 +338,23 @@ static gboolean loop(Fit *f, gboolean *finished, const char *path, GError **erro
 /* What makes a fit what it is; free with g_free. */
 static char *describe(const YonosFitParams *p, const char *name)
 {
-    char *run = g_strdup_printf(
-        "%s %s steps %" G_GUINT64_FORMAT " batch %d crop %d rate %g decay %g clip %g average %g "
-        "seed %" G_GUINT64_FORMAT "%s%s%s%s",
-        p->tier, name, p->steps, p->params.batch, p->params.crop, p->rate, p->decay, p->clip, p->average, p->seed,
-        p->params.video ? " set video" : "", p->params.predict_v ? " predict v" : "",
-        p->params.faithful ? " faithful" : "", p->half ? " half" : "");
-    char *losses = NULL, *all;
+    GString *run = g_string_new(NULL);
 
+    g_string_printf(run,
+                    "%s %s steps %" G_GUINT64_FORMAT " batch %d crop %d rate %g decay %g clip %g average %g "
+                    "seed %" G_GUINT64_FORMAT "%s%s%s%s",
+                    p->tier, name, p->steps, p->params.batch, p->params.crop, p->rate, p->decay, p->clip, p->average,
+                    p->seed, p->params.video ? " set video" : "", p->params.predict_v ? " predict v" : "",
+                    p->params.faithful ? " faithful" : "", p->half ? " half" : "");
+    if (p->stage->levels == YONOS_LEVELS_ALL)
+        g_string_append_printf(run, " last %g omega %g", p->last, p->omega);
     if (p->params.steady)
-        losses = g_strdup_printf(" steady %g", p->steady);
+        g_string_append_printf(run, " steady %g", p->steady);
     if (yonos_stage_is_adversarial(p->stage))
-        losses = g_strdup_printf(" features %s perceptual %g adversarial %g discriminator-rate %g",
-                                 p->params.features ? "squeezenet" : "encoder", p->perceptual, p->adversarial,
-                                 p->discriminator_rate);
-    all = g_strconcat(run, losses, NULL);
-    g_free(losses);
-    g_free(run);
-    return all;
+        g_string_append_printf(run, " features %s perceptual %g adversarial %g discriminator-rate %g",
+                               p->params.features ? "squeezenet" : "encoder", p->perceptual, p->adversarial,
+                               p->discriminator_rate);
+    return g_string_free(run, FALSE);
 }
 
 gboolean yonos_fit(const YonosFitParams *p, gboolean *finished, GError **error)

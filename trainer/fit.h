@@ -17,7 +17,9 @@ typedef struct {
     /* Of an adversarial stage: the weights of the losses beside L1; the discriminator's highest rate. The adversarial
      * loss counts after a tenth of the steps, in full after two. */
     double perceptual, adversarial, discriminator_rate;
+    double last, omega; /* of a denoiser: the share of a batch that is at t = T; the most of a^2 / s^2 that counts */
     double steady; /* weight of what flickers, where params.steady */
+    const char *start; /* weights file that the trained parameters begin with, by name, instead of an earlier stage's; NULL */
     gboolean half; /* tensors in fp16, weights and the optimiser's state in fp32: for a GPU; the loss is scaled */
     guint checkpoint_every;    /* seconds */
     gboolean quiet;            /* no progress on stdout */

@@ -14,7 +14,6 @@ void yonos_noise_level(YonosNoiseLevel *level, double t)
 
     level->a = (float)a;
     level->s = (float)s;
-    level->omega = (float)(MIN(a * a / MAX(s * s, 1e-30), 5) + 1);
     /* periods from four times the range of lambda down to a 64th of that */
     for (int k = 0; k < half; k++) {
         double phase = lambda * 2 * G_PI / (8 * LAMBDA_END) * pow(64, k / (half - 1.0));
@@ -23,7 +22,14 @@ void yonos_noise_level(YonosNoiseLevel *level, double t)
     }
 }
 
-double yonos_noise_draw(guint64 seed, guint64 step, guint index, guint count)
+float yonos_noise_omega(const YonosNoiseLevel *level, double most)
 {
-    return index < (count + 2) / 3 ? 1 : yonos_random_uniform(seed, step * count + index);
+    double a = level->a, s = level->s;
+
+    return (float)(MIN(a * a / MAX(s * s, 1e-30), most) + 1);
+}
+
+double yonos_noise_draw(guint64 seed, guint64 step, guint index, guint count, double share)
+{
+    return index < ceil(count * share - 1e-9) ? 1 : yonos_random_uniform(seed, step * count + index);
 }

@@ -8,12 +8,14 @@
  * zero terminal signal), where the student works. */
 typedef struct {
     float a, s;
-    float omega; /* weight of the loss: min(a^2 / s^2, 5) + 1, finite at both ends (Salimans and Ho, 2022, eq. 9) */
     float embedding[YONOS_COMPACT_TIME]; /* sines and cosines of lambda = log(a^2 / s^2), clipped to +-12 */
 } YonosNoiseLevel;
 
 void yonos_noise_level(YonosNoiseLevel *level, double t);
 
-/* The level of picture `index` of a batch of `count` in step `step`: a third of the pictures, rounded up, are at t = T,
+/* Weight of the loss: min(a^2 / s^2, most) + 1, finite at both ends (Salimans and Ho, 2022, eq. 9). */
+float yonos_noise_omega(const YonosNoiseLevel *level, double most);
+
+/* The level of picture `index` of a batch of `count` in step `step`: a share of the pictures, rounded up, are at t = T,
  * the others uniform in t. */
-double yonos_noise_draw(guint64 seed, guint64 step, guint index, guint count);
+double yonos_noise_draw(guint64 seed, guint64 step, guint index, guint count, double share);

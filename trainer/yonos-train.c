@@ -65,10 +65,10 @@ static gboolean pack(int argc, char **argv, GError **error)
 }
 
 typedef struct {
-    char *tier, *pack, *folder, *device, *set, *predict, *features;
+    char *tier, *pack, *folder, *device, *set, *predict, *features, *start;
     int scale, batch, crop, checkpoint;
     gint64 steps, seed;
-    double rate, decay, clip, average, perceptual, adversarial, discriminator_rate, steady;
+    double rate, decay, clip, average, perceptual, adversarial, discriminator_rate, steady, last, omega;
     gboolean quiet, faithful, half;
 } FitOptions;
 
@@ -101,7 +101,10 @@ static gboolean fit_run(const FitOptions *o, const char *name, GError **error)
                         .adversarial = o->adversarial,
                         .discriminator_rate = o->discriminator_rate,
                         .steady = o->steady,
+                        .last = o->last,
+                        .omega = o->omega,
                         .half = o->half,
+                        .start = o->start,
                         .checkpoint_every = o->checkpoint,
                         .stopped = stopped,
                         .quiet = o->quiet};
@@ -141,6 +144,8 @@ static gboolean fit_run(const FitOptions *o, const char *name, GError **error)
         return usage(error, "Only decoders can be trained to be steady, on the clean set, by a positive weight.");
     if (o->crop <= (o->steady ? 2 * YONOS_STAGE_PAN : 0) + (yonos_stage_is_adversarial(stage) ? YONOS_STAGE_PHASE : 0))
         return usage(error, "Crops of %d pixels are too small for this stage.", o->crop);
+    if (!(o->last >= 0 && o->last <= 1) || !(o->omega >= 0))
+        return usage(error, "A share of a batch is 0 to 1, and what counts of the signal's ratio is not negative.");
     if (o->steps < 1 || !(o->rate > 0) || o->checkpoint < 1)
         return usage(error, "Steps, rate and checkpoint must be positive.");
     g_mkdir_with_parents(o->folder, 0777);
@@ -169,7 +174,9 @@ static gboolean fit(int argc, char **argv, GError **error)
                     .average = 0.999,
                     .perceptual = 0.15,
                     .adversarial = 0.001,
-                    .discriminator_rate = 3e-4};
+                    .discriminator_rate = 3e-4,
+                    .last = 1.0 / 3,
+                    .omega = 5};
     GOptionEntry entries[] = {
         {"tier", 0, 0, G_OPTION_ARG_STRING, &o.tier, "Tier (fast)", "NAME"},
         {"scale", 0, 0, G_OPTION_ARG_INT, &o.scale, "2, 4 or 8; not for the autoencoder", "N"},
@@ -195,6 +202,10 @@ static gboolean fit(int argc, char **argv, GError **error)
         {"discriminator-rate", 0, 0, G_OPTION_ARG_DOUBLE, &o.discriminator_rate,
          "Highest learning rate of the discriminator (3e-4)", "R"},
         {"steady", 0, 0, G_OPTION_ARG_DOUBLE, &o.steady, "Weight of what flickers in pans beside L1 (0)", "W"},
+        {"last", 0, 0, G_OPTION_ARG_DOUBLE, &o.last, "Share of a denoiser's batch at t = T (1/3)", "0..1"},
+        {"omega", 0, 0, G_OPTION_ARG_DOUBLE, &o.omega, "Its loss weighs min(a^2 / s^2, W) + 1 (5)", "W"},
+        {"start", 0, 0, G_OPTION_ARG_FILENAME, &o.start, "Weights to begin with, in place of an earlier stage's",
+         "FILE"},
         {"seed", 0, 0, G_OPTION_ARG_INT64, &o.seed, "Seed of weights, crops and noise (1)", "N"},
         {"quiet", 0, 0, G_OPTION_ARG_NONE, &o.quiet, "No progress line", NULL},
         {"checkpoint", 0, 0, G_OPTION_ARG_INT, &o.checkpoint, "Seconds between checkpoints (120)", "S"},
@@ -218,6 +229,7 @@ static gboolean fit(int argc, char **argv, GError **error)
     g_free(o.device);
     g_free(o.predict);
     g_free(o.features);
+    g_free(o.start);
     return ok;
 }
 
