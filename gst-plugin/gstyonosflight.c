@@ -159,7 +159,8 @@ collect (GstYonosUpscale * self, GstBuffer ** outbuf)
   spent = frame->spent + g_get_monotonic_time () - start;
   GST_CAT_LOG_OBJECT (CAT_PERFORMANCE, self, "frame took %" G_GINT64_FORMAT
       " us", spent);
-  gst_yonos_live_after (self, frame->inbuf, spent);
+  gst_yonos_live_after (self, frame->inbuf, spent,
+      yonos_upscaler_times (flight->upscaler));
   g_array_remove_index (flight->frames, 0);
   return GST_FLOW_OK;
 }

@@ -346,13 +346,17 @@ gst_yonos_live_before (GstYonosUpscale * self, GstBuffer * inbuf)
 /* --- the last frame --- */
 
 void
-gst_yonos_live_after (GstYonosUpscale * self, GstBuffer * inbuf, gint64 spent)
+gst_yonos_live_after (GstYonosUpscale * self, GstBuffer * inbuf, gint64 spent,
+    const YonosUpscalerTimes * times)
 {
   GstYonosLive *live = &self->live;
+  /* What a frame in flight takes does not show in this thread. */
+  gint64 made = (gint64) (1e6 * (times->upload + MAX (times->compute,
+              times->device) + times->download));
   gint64 late = 0, duration = length (self, inbuf);
   gboolean known = lateness (self, inbuf, duration, &late), ladder;
 
-  gst_yonos_stats_frame (GST_ELEMENT (self), &self->stats, spent,
+  gst_yonos_stats_frame (GST_ELEMENT (self), &self->stats, spent, times,
       known && late > 0);
   GST_OBJECT_LOCK (self);
   ladder = self->settings.qos_mode == GST_YONOS_QOS_LADDER
@@ -364,7 +368,7 @@ gst_yonos_live_after (GstYonosUpscale * self, GstBuffer * inbuf, gint64 spent)
   if (ladder && known && duration > 0) {
     guint before = live->ladder.step;
     if (gst_yonos_ladder_frame (&live->ladder, g_get_monotonic_time () * 1000,
-            spent * 1000, duration, late))
+            MAX (spent, made) * 1000, duration, late))
       live->reason = live->ladder.step > before ? "late" : "calm";
   }
   GST_OBJECT_LOCK (self);

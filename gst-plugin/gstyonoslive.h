@@ -16,9 +16,10 @@ void gst_yonos_live_close (GstYonosUpscale * self);
 
 /* Sets self->upscaler up for this frame. */
 void gst_yonos_live_before (GstYonosUpscale * self, GstBuffer * inbuf);
-/* It took so many microseconds. */
+/* It kept the streaming thread for so many microseconds, and its parts took
+ * these times. */
 void gst_yonos_live_after (GstYonosUpscale * self, GstBuffer * inbuf,
-    gint64 spent);
+    gint64 spent, const YonosUpscalerTimes * times);
 
 /* Looks at an event from downstream; FALSE: the base class must not see it, as
  * it would drop frames. Any thread. */

@@ -230,7 +230,8 @@ gst_yonos_settings_install (GObjectClass * klass)
   klass->get_property = get_property;
   g_object_class_install_property (klass, PROP_SCALE,
       g_param_spec_enum ("scale", "Scale",
-          "Enlargement of width and height, where no size is fixed downstream",
+          "Enlargement of width and height, where caps behind the element fix no "
+          "size",
           scale_get_type (), DEFAULT_SCALE, playing));
   g_object_class_install_property (klass, PROP_MODEL,
       g_param_spec_string ("model", "Model",
@@ -239,7 +240,8 @@ gst_yonos_settings_install (GObjectClass * klass)
           "taken between two frames", NULL, playing));
   g_object_class_install_property (klass, PROP_TIER,
       g_param_spec_enum ("tier", "Tier",
-          "Which shipped model to use where the model property is not set",
+          "Which of the models in the installed folder, or in "
+          "$YONOS_MODEL_PATH, to use where the model property is not set",
           gst_yonos_tier_get_type (), DEFAULT_TIER, playing));
   g_object_class_install_property (klass, PROP_DEVICE,
       g_param_spec_string ("device", "Device",
@@ -280,11 +282,14 @@ gst_yonos_settings_install (GObjectClass * klass)
           DEFAULT_SPLIT, playing | GST_PARAM_CONTROLLABLE));
   g_object_class_install_property (klass, PROP_QOS_MODE,
       g_param_spec_enum ("qos-mode", "QoS mode",
-          "What to do when frames come too late for a live source or a sink",
+          "What to do when frames come too late for a live source or a sink; "
+          "steps of the ladder are posted as messages yonos-tier",
           qos_mode_get_type (), DEFAULT_QOS_MODE, playing));
   g_object_class_install_property (klass, PROP_STATS,
       g_param_spec_boxed ("stats", "Statistics",
-          "What makes the frames, and how long it takes", GST_TYPE_STRUCTURE,
+          "What makes the frames (device, driver, precision, kernels, tier, "
+          "model, model-hash) and how long the last one took (ms-...); posted "
+          "once a second as message yonos-stats", GST_TYPE_STRUCTURE,
           G_PARAM_READABLE | G_PARAM_STATIC_STRINGS));
   gst_type_mark_as_plugin_api (qos_mode_get_type (), 0);
   gst_type_mark_as_plugin_api (scale_get_type (), 0);

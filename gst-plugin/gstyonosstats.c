@@ -69,7 +69,7 @@ post_second (GstElement * el, GstYonosStats * stats, gint64 now)
 
 void
 gst_yonos_stats_frame (GstElement * el, GstYonosStats * stats, gint64 spent,
-    gboolean late)
+    const YonosUpscalerTimes * times, gboolean late)
 {
   gint64 now = g_get_monotonic_time ();
 
@@ -77,6 +77,7 @@ gst_yonos_stats_frame (GstElement * el, GstYonosStats * stats, gint64 spent,
   stats->frames++;
   stats->late += late != FALSE;
   stats->spent = spent;
+  stats->times = *times;
   GST_OBJECT_UNLOCK (el);
   measure (el, stats, spent);
 
@@ -104,7 +105,13 @@ gst_yonos_stats_get (GstElement * el, const GstYonosStats * stats)
       : gst_structure_new_empty (NAME);
   gst_structure_set (s, "frames", G_TYPE_UINT64, stats->frames,
       "late", G_TYPE_UINT64, stats->late,
-      "ms-frame", G_TYPE_DOUBLE, stats->spent / 1e3, NULL);
+      "ms-frame", G_TYPE_DOUBLE, stats->spent / 1e3,
+      "ms-read", G_TYPE_DOUBLE, stats->times.to_rgb * 1e3,
+      "ms-upload", G_TYPE_DOUBLE, stats->times.upload * 1e3,
+      "ms-network", G_TYPE_DOUBLE, stats->times.compute * 1e3,
+      "ms-device", G_TYPE_DOUBLE, stats->times.device * 1e3,
+      "ms-download", G_TYPE_DOUBLE, stats->times.download * 1e3,
+      "ms-write", G_TYPE_DOUBLE, stats->times.from_rgb * 1e3, NULL);
   GST_OBJECT_UNLOCK (el);
   return s;
 }

@@ -16,6 +16,7 @@ typedef struct
   GstStructure *network;        /* what makes the frames; NULL: nothing yet */
   guint64 frames, late;
   gint64 spent;                 /* on the last frame, microseconds */
+  YonosUpscalerTimes times;     /* of the last frame */
 
   /* of this second */
   gint64 since;
@@ -35,9 +36,10 @@ void gst_yonos_stats_set_network (GstElement * el, GstYonosStats * stats,
     const YonosUpscaler * up, const gchar * tier, const gchar * model,
     const gchar * hash);
 
-/* A frame took that many microseconds. Posts what is due. */
+/* A frame took that many microseconds, and its parts these times. Posts what
+ * is due. */
 void gst_yonos_stats_frame (GstElement * el, GstYonosStats * stats,
-    gint64 spent, gboolean late);
+    gint64 spent, const YonosUpscalerTimes * times, gboolean late);
 
 /* The value of the property; the caller's. */
 GstStructure *gst_yonos_stats_get (GstElement * el,

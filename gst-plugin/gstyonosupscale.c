@@ -42,7 +42,15 @@
  * the next frame on, and fidelity may be controlled by a #GstControlSource.
  * So may #GstYonosUpscale:enabled, which goes over to plain bicubic (no model
  * is read while that is all that was ever wanted), and #GstYonosUpscale:split,
- * which shows both side by side.
+ * which shows both side by side, and #GstYonosUpscale:scale, which asks for new
+ * caps. Another #GstYonosUpscale:tier or #GstYonosUpscale:model is loaded aside
+ * and taken between two frames; one that fails leaves a warning, and the stream
+ * goes on as it was.
+ *
+ * #GstYonosUpscale:qos-mode says what becomes of frames that come too late: they
+ * are dropped, or cheaper tiers make them, down to plain bicubic, until there is
+ * time again. Each change is posted as an element message yonos-tier, what the
+ * frames cost once a second as yonos-stats.
  *
  * ## Example launch lines
  * |[
@@ -57,6 +65,9 @@
  * |[
  * gst-launch-1.0 filesrc location=small.webm ! decodebin ! yonosupscale split=0.5 ! videoconvert ! autovideosink
  * ]| The network at the left, plain bicubic at the right.
+ * |[
+ * gst-launch-1.0 -m v4l2src ! videoconvert ! yonosupscale qos-mode=ladder tier=quality ! videoconvert ! autovideosink
+ * ]| A camera, with the best tier that keeps up.
  */
 
 #ifdef HAVE_CONFIG_H
