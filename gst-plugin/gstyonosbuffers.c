@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "gstyonosbuffers.h"
+#include "gstyonosmodel.h"
+#ifdef HAVE_GST_VULKAN
+#include "gstyonosvulkan.h"
+#endif
 
 #include <gst/video/gstvideometa.h>
 #include <gst/video/gstvideopool.h>
@@ -11,8 +15,14 @@
     "RGBA64_LE }"
 #define WITH_OVERLAYS GST_CAPS_FEATURE_MEMORY_SYSTEM_MEMORY ", " \
     GST_CAPS_FEATURE_META_GST_VIDEO_OVERLAY_COMPOSITION
+#ifdef HAVE_GST_VULKAN
+#define IMAGES "; " GST_VIDEO_CAPS_MAKE_WITH_FEATURES ("memory:VulkanImage", \
+    "{ NV12, RGBA, BGRA }")
+#else
+#define IMAGES ""
+#endif
 #define CAPS GST_VIDEO_CAPS_MAKE (FORMATS) "; " \
-    GST_VIDEO_CAPS_MAKE_WITH_FEATURES (WITH_OVERLAYS, FORMATS)
+    GST_VIDEO_CAPS_MAKE_WITH_FEATURES (WITH_OVERLAYS, FORMATS) IMAGES
 
 static GstStaticPadTemplate sink_template = GST_STATIC_PAD_TEMPLATE ("sink",
     GST_PAD_SINK, GST_PAD_ALWAYS, GST_STATIC_CAPS (CAPS));
@@ -99,16 +109,151 @@ gst_yonos_frame_format (const GstVideoInfo * info)
   return f;
 }
 
-YonosFrame
-gst_yonos_frame_planes (GstVideoFrame * frame)
-{
-  YonosFrame f = { {NULL,}, {0,} };
+/* --- frames --- */
 
-  for (guint i = 0; i < GST_VIDEO_FRAME_N_PLANES (frame); i++) {
-    f.plane[i] = GST_VIDEO_FRAME_PLANE_DATA (frame, i);
-    f.stride[i] = GST_VIDEO_FRAME_PLANE_STRIDE (frame, i);
+#ifdef HAVE_GST_VULKAN
+static gboolean
+report (GstYonosUpscale * self, GError * err)
+{
+  if (!err)
+    return TRUE;
+  gst_yonos_post (self, GST_MESSAGE_ERROR, err, NULL);
+  g_error_free (err);
+  return FALSE;
+}
+
+gboolean
+gst_yonos_buffers_open (GstYonosUpscale * self, GstCaps * in, GstCaps * out)
+{
+  GError *err = NULL;
+
+  self->images_in = gst_yonos_vulkan_has_images (in);
+  self->images_out = gst_yonos_vulkan_has_images (out);
+  gst_yonos_vulkan_open (self->vulkan, GST_ELEMENT (self), in, out, &err);
+  return report (self, err);
+}
+
+void
+gst_yonos_buffers_close (GstYonosUpscale * self)
+{
+  gst_yonos_vulkan_close (self->vulkan);
+}
+
+/* In the place of images, a buffer that the host can use. */
+static gboolean
+take_host_buffer (GstYonosUpscale * self, GstYonosFrame * f, gboolean in)
+{
+  GError *err = NULL;
+
+  if (!(in ? self->images_in : self->images_out))
+    return TRUE;
+  f->images = f->buffer;
+  f->buffer = in ? gst_yonos_vulkan_download (self->vulkan, &self->in_info,
+      f->images, &err) : gst_yonos_vulkan_acquire (self->vulkan, &err);
+  return report (self, err);
+}
+
+static gboolean
+hand_over (GstYonosUpscale * self, GstYonosFrame * f)
+{
+  GError *err = NULL;
+
+  gst_yonos_vulkan_upload (self->vulkan, &self->out_info, f->buffer, f->images,
+      &err);
+  return report (self, err);
+}
+#else
+gboolean
+gst_yonos_buffers_open (GstYonosUpscale * self, GstCaps * in, GstCaps * out)
+{
+  return TRUE;
+}
+
+void
+gst_yonos_buffers_close (GstYonosUpscale * self)
+{
+}
+
+static gboolean
+take_host_buffer (GstYonosUpscale * self, GstYonosFrame * f, gboolean in)
+{
+  return TRUE;
+}
+
+static gboolean
+hand_over (GstYonosUpscale * self, GstYonosFrame * f)
+{
+  return TRUE;
+}
+#endif
+
+static void
+drop_host_buffer (GstYonosFrame * f)
+{
+  if (f->images)
+    gst_clear_buffer (&f->buffer);
+}
+
+gboolean
+gst_yonos_map_in (GstYonosUpscale * self, GstBuffer * buffer, GstYonosFrame * f)
+{
+  *f = (GstYonosFrame) {.buffer = buffer };
+  if (!take_host_buffer (self, f, TRUE))
+    return FALSE;
+  if (gst_video_frame_map (&f->frame, &self->in_info, f->buffer,
+          GST_MAP_READ | GST_VIDEO_FRAME_MAP_FLAG_NO_REF))
+    return TRUE;
+  drop_host_buffer (f);
+  GST_ELEMENT_ERROR (self, RESOURCE, READ,
+      ("yonosupscale cannot read its input frame; it may be smaller than its "
+          "caps say."), (NULL));
+  return FALSE;
+}
+
+gboolean
+gst_yonos_map_out (GstYonosUpscale * self, GstBuffer * buffer,
+    GstYonosFrame * f)
+{
+  *f = (GstYonosFrame) {.buffer = buffer };
+  if (!take_host_buffer (self, f, FALSE))
+    return FALSE;
+  if (gst_video_frame_map (&f->frame, &self->out_info, f->buffer,
+          GST_MAP_WRITE | GST_VIDEO_FRAME_MAP_FLAG_NO_REF))
+    return TRUE;
+  drop_host_buffer (f);
+  GST_ELEMENT_ERROR (self, RESOURCE, WRITE,
+      ("yonosupscale cannot write to its output frame."), (NULL));
+  return FALSE;
+}
+
+void
+gst_yonos_unmap_in (GstYonosUpscale * self, GstYonosFrame * f)
+{
+  gst_video_frame_unmap (&f->frame);
+  drop_host_buffer (f);
+}
+
+gboolean
+gst_yonos_unmap_out (GstYonosUpscale * self, GstYonosFrame * f)
+{
+  gboolean done;
+
+  gst_video_frame_unmap (&f->frame);
+  done = !f->images || hand_over (self, f);
+  drop_host_buffer (f);
+  return done;
+}
+
+YonosFrame
+gst_yonos_frame_planes (GstYonosFrame * f)
+{
+  YonosFrame planes = { {NULL,}, {0,} };
+
+  for (guint i = 0; i < GST_VIDEO_FRAME_N_PLANES (&f->frame); i++) {
+    planes.plane[i] = GST_VIDEO_FRAME_PLANE_DATA (&f->frame, i);
+    planes.stride[i] = GST_VIDEO_FRAME_PLANE_STRIDE (&f->frame, i);
   }
-  return f;
+  return planes;
 }
 
 static gboolean
@@ -126,6 +271,16 @@ gst_yonos_upscale_get_unit_size (GstBaseTransform * trans, GstCaps * caps,
 }
 
 /* --- allocation --- */
+
+static GstBufferPool *
+new_pool (GstYonosUpscale * self, GstCaps * caps)
+{
+#ifdef HAVE_GST_VULKAN
+  if (gst_yonos_vulkan_has_images (caps))
+    return gst_yonos_vulkan_pool_new (self->vulkan);
+#endif
+  return gst_video_buffer_pool_new ();
+}
 
 static GstBaseTransformClass *
 parent_class (GstBaseTransform * trans)
@@ -173,7 +328,7 @@ gst_yonos_upscale_propose_allocation (GstBaseTransform * trans,
   if (!caps || !gst_video_info_from_caps (&info, caps))
     return FALSE;
   if (need_pool) {
-    pool = gst_video_buffer_pool_new ();
+    pool = new_pool (GST_YONOS_UPSCALE (trans), caps);
     if (!configure_pool (pool, caps, info.size, 0, 0, TRUE))
       gst_clear_object (&pool);
   }
@@ -206,7 +361,7 @@ gst_yonos_upscale_decide_allocation (GstBaseTransform * trans, GstQuery * query)
     gst_clear_object (&pool);
   }
   if (!pool) {
-    pool = gst_video_buffer_pool_new ();
+    pool = new_pool (GST_YONOS_UPSCALE (trans), caps);
     if (!configure_pool (pool, caps, size, min, max, with_meta)) {
       gst_object_unref (pool);
       return FALSE;
@@ -301,9 +456,25 @@ gst_yonos_upscale_transform_meta (GstBaseTransform * trans, GstBuffer * outbuf,
   return TRUE;
 }
 
+#ifdef HAVE_GST_VULKAN
+static void
+gst_yonos_upscale_set_context (GstElement * element, GstContext * context)
+{
+  GstElementClass *parent =
+      g_type_class_peek_parent (GST_ELEMENT_GET_CLASS (element));
+
+  gst_yonos_vulkan_set_context (GST_YONOS_UPSCALE (element)->vulkan, element,
+      context);
+  parent->set_context (element, context);
+}
+#endif
+
 void
 gst_yonos_buffers_init_class (GstBaseTransformClass * klass)
 {
+#ifdef HAVE_GST_VULKAN
+  GST_ELEMENT_CLASS (klass)->set_context = gst_yonos_upscale_set_context;
+#endif
   klass->get_unit_size = gst_yonos_upscale_get_unit_size;
   klass->propose_allocation = gst_yonos_upscale_propose_allocation;
   klass->decide_allocation = gst_yonos_upscale_decide_allocation;

@@ -3,6 +3,7 @@
 #include "gstyonosbuffers.h"
 #include "gstyonoslive.h"
 #include "gstyonosmodel.h"
+#include "gstyonosnegotiate.h"
 
 #define GST_CAT_DEFAULT gst_yonos_upscale_debug
 GST_DEBUG_CATEGORY_STATIC (CAT_PERFORMANCE);
@@ -80,21 +81,17 @@ submit (GstYonosUpscale * self, GstBuffer * inbuf)
 {
   GstYonosFlight *flight = &self->flight;
   gint64 start = g_get_monotonic_time ();
-  GstVideoFrame mapped;
+  GstYonosFrame mapped;
   YonosFrame planes;
   Frame frame;
 
-  if (!gst_video_frame_map (&mapped, &self->in_info, inbuf,
-          GST_MAP_READ | GST_VIDEO_FRAME_MAP_FLAG_NO_REF)) {
+  if (!gst_yonos_map_in (self, inbuf, &mapped)) {
     gst_buffer_unref (inbuf);
-    GST_ELEMENT_ERROR (self, RESOURCE, READ,
-        ("yonosupscale cannot read its input frame; it may be smaller than its "
-            "caps say."), (NULL));
     return GST_FLOW_ERROR;
   }
   planes = gst_yonos_frame_planes (&mapped);
   yonos_upscaler_submit (self->upscaler, &planes);
-  gst_video_frame_unmap (&mapped);
+  gst_yonos_unmap_in (self, &mapped);
   frame.inbuf = without_memory (inbuf);
   gst_buffer_unref (inbuf);
   frame.spent = g_get_monotonic_time () - start;
@@ -128,9 +125,10 @@ collect (GstYonosUpscale * self, GstBuffer ** outbuf)
   GstYonosFlight *flight = &self->flight;
   const Frame *frame = &g_array_index (flight->frames, Frame, 0);
   GstFlowReturn flow;
-  GstVideoFrame mapped;
+  GstYonosFrame mapped;
   YonosFrame planes;
   gint64 start, spent;
+  gboolean handed_over;
   GError *error = NULL;
 
   flow = GST_BASE_TRANSFORM_GET_CLASS (trans)->prepare_output_buffer (trans,
@@ -141,20 +139,22 @@ collect (GstYonosUpscale * self, GstBuffer ** outbuf)
     return flow;
   }
   start = g_get_monotonic_time ();
-  if (!gst_video_frame_map (&mapped, &self->out_info, *outbuf,
-          GST_MAP_WRITE | GST_VIDEO_FRAME_MAP_FLAG_NO_REF)) {
+  if (!gst_yonos_map_out (self, *outbuf, &mapped)) {
     gst_clear_buffer (outbuf);
     gst_yonos_flight_clear (self);
-    GST_ELEMENT_ERROR (self, RESOURCE, WRITE,
-        ("yonosupscale cannot write to its output frame."), (NULL));
     return GST_FLOW_ERROR;
   }
   planes = gst_yonos_frame_planes (&mapped);
   yonos_upscaler_collect (flight->upscaler, &planes, &error);
-  gst_video_frame_unmap (&mapped);
+  handed_over = gst_yonos_unmap_out (self, &mapped);
   if (error) {
     gst_clear_buffer (outbuf);
     return give_up (self, error);
+  }
+  if (!handed_over) {
+    gst_clear_buffer (outbuf);
+    gst_yonos_flight_clear (self);
+    return GST_FLOW_ERROR;
   }
   spent = frame->spent + g_get_monotonic_time () - start;
   GST_CAT_LOG_OBJECT (CAT_PERFORMANCE, self, "frame took %" G_GINT64_FORMAT
@@ -244,7 +244,7 @@ query (GstBaseTransform * trans, GstPadDirection direction, GstQuery * query)
 
   if (GST_QUERY_TYPE (query) == GST_QUERY_DRAIN && direction == GST_PAD_SINK)
     gst_yonos_flight_drain (self);
-  if (!parent_class->query (trans, direction, query))
+  if (!gst_yonos_upscale_query (trans, direction, query))
     return FALSE;
   if (GST_QUERY_TYPE (query) == GST_QUERY_LATENCY && direction == GST_PAD_SRC) {
     GST_OBJECT_LOCK (self);

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "gstyonosnegotiate.h"
+#ifdef HAVE_GST_VULKAN
+#include "gstyonosvulkan.h"
+#endif
 
 #include <math.h>
 
@@ -39,6 +42,29 @@ append_preferred (GstCaps * all, const GstStructure * s,
       gst_caps_features_copy (features));
 }
 
+/* Frames in Vulkan images may become frames in memory and the other way round,
+ * where the same is not possible. */
+static void
+append_other_memory (GstCaps * caps)
+{
+#ifdef HAVE_GST_VULKAN
+  guint n = gst_caps_get_size (caps);
+
+  for (guint i = 0; i < n; i++) {
+    GstCapsFeatures *features = gst_caps_get_features (caps, i);
+    gboolean images = gst_caps_features_contains (features,
+        "memory:VulkanImage");
+
+    if (images || gst_caps_features_is_equal (features,
+            GST_CAPS_FEATURES_MEMORY_SYSTEM_MEMORY))
+      gst_caps_append_structure_full (caps,
+          gst_structure_copy (gst_caps_get_structure (caps, i)),
+          gst_caps_features_new_single (images ?
+              GST_CAPS_FEATURE_MEMORY_SYSTEM_MEMORY : "memory:VulkanImage"));
+  }
+#endif
+}
+
 GstCaps *
 gst_yonos_upscale_transform_caps (GstBaseTransform * trans,
     GstPadDirection direction, GstCaps * caps, GstCaps * filter)
@@ -63,6 +89,7 @@ gst_yonos_upscale_transform_caps (GstBaseTransform * trans,
         NULL);
     gst_caps_append_structure_full (ret, s, gst_caps_features_copy (features));
   }
+  append_other_memory (ret);
 
   if (filter) {
     GstCaps *all = ret;
@@ -100,6 +127,12 @@ gst_yonos_upscale_query (GstBaseTransform * trans, GstPadDirection direction,
   GstCaps *caps, *sorted, *rest;
   gint width, height;
 
+#ifdef HAVE_GST_VULKAN
+  if (GST_QUERY_TYPE (query) == GST_QUERY_CONTEXT
+      && gst_yonos_vulkan_query (GST_YONOS_UPSCALE (trans)->vulkan,
+          GST_ELEMENT (trans), query))
+    return TRUE;
+#endif
   if (!parent->query (trans, direction, query))
     return FALSE;
   if (direction != GST_PAD_SINK || GST_QUERY_TYPE (query) != GST_QUERY_CAPS)

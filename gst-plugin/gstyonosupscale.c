@@ -15,7 +15,8 @@
  * The output may have another format than the input, with 8, 10 or 16 bits; as
  * long as nothing fixes it, it stays the same, as do colorimetry, siting of
  * chroma and the metadata of HDR. PQ and HLG are enlarged as coded. Alpha is
- * enlarged by bicubic. Only progressive video is taken.
+ * enlarged by bicubic. Only progressive video is taken. Builds against
+ * libgstvulkan 1.26 take and give Vulkan images too, by a copy.
  *
  * The first GPU with Vulkan runs it, or the CPU where there is none; the
  * #GstYonosUpscale:device property decides otherwise. A GPU stores tensors as
@@ -83,6 +84,9 @@
 #include "gstyonoslive.h"
 #include "gstyonosmodel.h"
 #include "gstyonossettings.h"
+#ifdef HAVE_GST_VULKAN
+#include "gstyonosvulkan.h"
+#endif
 
 GST_DEBUG_CATEGORY (gst_yonos_upscale_debug);
 #define GST_CAT_DEFAULT gst_yonos_upscale_debug
@@ -101,6 +105,7 @@ forget (GstYonosUpscale * self)
 {
   gst_yonos_flight_clear (self);
   gst_yonos_live_close (self);
+  gst_yonos_buffers_close (self);
   gst_video_info_init (&self->in_info);
   gst_video_info_init (&self->out_info);
   self->refused = FALSE;
@@ -131,11 +136,15 @@ gst_yonos_upscale_set_caps (GstBaseTransform * trans, GstCaps * incaps,
   /* GstBaseTransform may ask again after a refusal: one message is enough. */
   if (self->refused && is_of (&self->refused_in, &self->refused_out, &in, &out))
     return FALSE;
-  if (self->upscaler && is_of (&self->in_info, &self->out_info, &in, &out))
-    return TRUE;
+  if (self->upscaler && is_of (&self->in_info, &self->out_info, &in, &out)) {
+    gst_yonos_flight_drain (self);
+    return gst_yonos_buffers_open (self, incaps, outcaps);
+  }
 
   scale = gst_yonos_check_request (self, &in, &out);
-  passthrough = scale == 1 && gst_yonos_same_pixels (&in, &out);
+  passthrough = scale == 1 && gst_yonos_same_pixels (&in, &out)
+      && gst_caps_features_is_equal (gst_caps_get_features (incaps, 0),
+      gst_caps_get_features (outcaps, 0));
   if (scale > 0) {
     gst_yonos_flight_drain (self);
     forget (self);
@@ -143,7 +152,8 @@ gst_yonos_upscale_set_caps (GstBaseTransform * trans, GstCaps * incaps,
     self->out_info = out;
     self->scale = scale;
     gst_base_transform_set_passthrough (trans, passthrough);
-    if (passthrough || gst_yonos_live_open (self)) {
+    if (passthrough || (gst_yonos_buffers_open (self, incaps, outcaps)
+            && gst_yonos_live_open (self))) {
       gst_yonos_flight_update_latency (self);
       return TRUE;
     }
@@ -219,6 +229,9 @@ gst_yonos_upscale_finalize (GObject * object)
 
   forget (self);
   gst_yonos_stats_clear (&self->stats);
+#ifdef HAVE_GST_VULKAN
+  gst_yonos_vulkan_free (self->vulkan);
+#endif
   gst_yonos_settings_clear (&self->settings);
   g_array_unref (self->flight.frames);
   G_OBJECT_CLASS (parent_class)->finalize (object);
@@ -240,7 +253,6 @@ gst_yonos_upscale_class_init (GstYonosUpscaleClass * klass)
       "Enlarges video up to 8 times with a neural network", "gst-yonos");
 
   trans_class->transform_caps = gst_yonos_upscale_transform_caps;
-  trans_class->query = gst_yonos_upscale_query;
   trans_class->fixate_caps = gst_yonos_upscale_fixate_caps;
   trans_class->set_caps = gst_yonos_upscale_set_caps;
   gst_yonos_buffers_init_class (trans_class);
@@ -254,6 +266,9 @@ gst_yonos_upscale_class_init (GstYonosUpscaleClass * klass)
 static void
 gst_yonos_upscale_init (GstYonosUpscale * self)
 {
+#ifdef HAVE_GST_VULKAN
+  self->vulkan = gst_yonos_vulkan_new ();
+#endif
   gst_yonos_settings_init (&self->settings);
   gst_yonos_flight_init (&self->flight);
   gst_base_transform_set_qos_enabled (GST_BASE_TRANSFORM (self), TRUE);

@@ -87,6 +87,8 @@ struct _GstYonosUpscale
   /* streaming state */
   GstVideoInfo in_info, out_info;
   gint scale;
+  gboolean images_in, images_out; /* frames are Vulkan images */
+  struct _GstYonosVulkan *vulkan; /* NULL in builds without it */
   YonosUpscaler *upscaler;      /* of the next frame; belongs to `live` */
   gboolean refused;             /* the last caps, with an error message */
   GstVideoInfo refused_in, refused_out;
