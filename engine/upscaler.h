@@ -26,6 +26,8 @@ typedef struct {
  * "auto" takes the first discrete, integrated or virtual GPU, and the CPU where there is none or its set-up fails; a
  * software Vulkan driver runs only when it is named. A real GPU stores tensors as fp16 where it can, a software one as
  * fp32; the environment variable YONOS_PRECISION=fp32 or fp16 decides for either. The CPU always computes in fp32.
+ * Before the first frame a Vulkan device is checked against the C references (self-check.h); one that computes wrongly gives
+ * way to single precision, or to the CPU, and the note says so.
  * Frames that do not fit into memory are made in tiles, which gives the same pixels. */
 YonosUpscaler *yonos_upscaler_new(const YonosUpscalerParams *params, GError **error);
 void yonos_upscaler_free(YonosUpscaler *up); /* NULL is fine */
@@ -80,5 +82,6 @@ int yonos_upscaler_tiles(const YonosUpscaler *up);
 const char *yonos_upscaler_device(const YonosUpscaler *up);
 const YonosDeviceInfo *yonos_upscaler_device_info(const YonosUpscaler *up);
 
-/* Why "auto" did not take the GPU that is there, as a sentence for the user; NULL otherwise. Lives as long as `up`. */
+/* Why the GPU that is there, or half precision, is not used, as a sentence for the user; NULL otherwise. Lives as long as
+ * `up`. */
 const char *yonos_upscaler_note(const YonosUpscaler *up);

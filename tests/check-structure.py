@@ -7,7 +7,7 @@ import sys
 import tempfile
 
 # lower may not include higher; two rooms of one rank may not include each other
-RANKS = [['base'], ['tiles'], ['frame', 'weights'], ['graph'], ['ops'], ['executor'], ['cpu', 'vulkan'], ['models', 'device', 'plain'],
+RANKS = [['base'], ['tiles'], ['frame', 'weights'], ['graph'], ['ops'], ['executor'], ['cpu', 'vulkan'], ['models', 'device', 'plain', 'self-check'],
          ['network'], ['upscaler'], ['gst-plugin', 'trainer']]
 RANK = {room: rank for rank, rooms in enumerate(RANKS) for room in rooms}
 # differentiation appends nodes by the ops' builders

@@ -165,6 +165,46 @@ static void test_uuid(void)
     g_free(list);
 }
 
+/* Fails unless one frame goes through by that device in that precision, with a warning or without. */
+static void check_trust(const char *warning, const char *device, const char *precision)
+{
+    GstElement *el = element_new(model, SOFTWARE);
+    GstBus *bus = gst_bus_new();
+    GstHarness *h = element_start(el, bus, CAPS, NULL);
+    GstStructure *stats;
+
+    if (warning)
+        element_check_message(bus, GST_MESSAGE_WARNING, warning, "It computes");
+    g_assert_cmpint(element_push(h), ==, GST_FLOW_OK);
+    element_check_silent(bus);
+    g_object_get(el, "stats", &stats, NULL);
+    g_assert_nonnull(strstr(gst_structure_get_string(stats, "device"), device));
+    g_assert_cmpstr(gst_structure_get_string(stats, "precision"), ==, precision);
+    gst_structure_free(stats);
+    element_stop(h, el);
+    gst_object_unref(bus);
+    gst_object_unref(el);
+}
+
+/* A device whose kernels do nothing is not trusted, nor is its half precision if that alone is wrong. */
+static void test_trust(void)
+{
+    if (skipped())
+        return;
+    g_setenv("YONOS_SELF_CHECK", "always", TRUE);
+    check_trust(NULL, SOFTWARE, "fp32");
+    spy_skips_all = TRUE;
+    check_trust("so the CPU is", "CPU", "fp32");
+    spy_skips_all = FALSE;
+    g_setenv("YONOS_PRECISION", "fp16", TRUE);
+    check_trust(NULL, SOFTWARE, "fp16");
+    spy_skips_half = TRUE;
+    check_trust("single is used", SOFTWARE, "fp32");
+    spy_skips_half = FALSE;
+    g_unsetenv("YONOS_PRECISION");
+    g_unsetenv("YONOS_SELF_CHECK");
+}
+
 static void test_fails_at_start(void)
 {
     GstElement *el;
@@ -217,6 +257,7 @@ static void test_cpu_stands_in(void)
 static void add_vulkan_tests(void)
 {
     g_test_add_func("/element/device/uuid", test_uuid);
+    g_test_add_func("/element/device/trust", test_trust);
     g_test_add_func("/element/device/fails-at-start", test_fails_at_start);
     g_test_add_func("/element/device/cpu-stands-in", test_cpu_stands_in);
     for (guint k = 0; k < G_N_ELEMENTS(faults); k++) {

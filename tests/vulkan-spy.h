@@ -17,5 +17,6 @@ extern guint spy_fails_at; /* the calls of that name that still go well before *
 extern guint64 spy_most_memory; /* bytes: larger allocations fail; 0: all go through */
 extern gboolean spy_pretends_gpu;   /* software devices say that they are discrete GPUs */
 extern gboolean spy_drops_barriers; /* between dispatches */
+extern gboolean spy_skips_half, spy_skips_all; /* dispatches: of devices that store fp16, of all */
 
 gboolean spy_has_validation_layer(void);

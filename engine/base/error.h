@@ -16,4 +16,5 @@ typedef enum {
     YONOS_ERROR_MEMORY,      /* out of host or device memory */
     YONOS_ERROR_UNSUPPORTED, /* asked for something that this build or version cannot do */
     YONOS_ERROR_NO_DEVICE,   /* no such device */
+    YONOS_ERROR_WRONG,       /* a device computes wrongly */
 } YonosErrorCode;

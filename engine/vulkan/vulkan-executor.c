@@ -314,3 +314,17 @@ YonosDeviceInfo yonos_vulkan_executor_info(const YonosExecutor *ex)
 
     return (YonosDeviceInfo){d->properties.deviceName, d->driver, d->half ? "fp16" : "fp32", "Vulkan"};
 }
+
+extern const char yonos_vk_shader_digest[]; /* of digest.py */
+
+char *yonos_vulkan_executor_identity(const YonosExecutor *ex)
+{
+    const YonosVkDevice *d = &((const VulkanExecutor *)ex)->device;
+    GString *text = g_string_new(NULL);
+
+    for (guint k = 0; k < VK_UUID_SIZE; k++)
+        g_string_append_printf(text, "%02x", d->properties.pipelineCacheUUID[k]);
+    g_string_append_printf(text, " %s, %s %u, %s, %s", d->properties.deviceName, d->driver, d->properties.driverVersion,
+                           d->half ? "fp16" : "fp32", yonos_vk_shader_digest);
+    return g_string_free(text, FALSE);
+}

@@ -29,6 +29,10 @@ const char *yonos_vulkan_executor_device(const YonosExecutor *ex);
 /* What there is to say of it. */
 YonosDeviceInfo yonos_vulkan_executor_info(const YonosExecutor *ex);
 
+/* All that decides what it computes, the graph aside: device, driver, precision and a digest of the kernels; to be
+ * freed. */
+char *yonos_vulkan_executor_identity(const YonosExecutor *ex);
+
 /* Whether such a device (as in YonosVulkanOptions) is there. Safe from any thread. */
 gboolean yonos_vulkan_has_device(const char *device);
 
