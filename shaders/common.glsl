@@ -1,13 +1,26 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* What all kernels share. STORE is the type in memory, float or float16_t; arithmetic is always float. LOCAL is the
- * workgroup's size. Bindings 0 to 3 are the operands, 4 is the output; the block is YonosVkPush of vk-kernels.h. */
+ * workgroup's size, a constant of the pipeline with LOCAL_BY_CONSTANT. Bindings 0 to 3 are the operands, 4 is the output; the block is YonosVkPush of vk-kernels.h. */
 
 #extension GL_EXT_shader_16bit_storage : require
+#extension GL_EXT_control_flow_attributes : require
+#ifdef COOPMAT
+#pragma use_vulkan_memory_model
+#extension GL_KHR_memory_scope_semantics : require
+#extension GL_KHR_cooperative_matrix : require
+#extension GL_KHR_shader_subgroup_basic : require
+#extension GL_EXT_shader_explicit_arithmetic_types_float16 : require
+#endif
 
+#ifdef LOCAL_BY_CONSTANT
+layout(local_size_x_id = 1) in;
+layout(constant_id = 1) const int LOCAL = 64;
+#else
 #ifndef LOCAL
 #define LOCAL 64
 #endif
 layout(local_size_x = LOCAL) in;
+#endif
 layout(constant_id = 0) const uint VARIANT = 0;
 
 layout(set = 0, binding = 0) readonly buffer In0 { STORE in0[]; };
@@ -15,6 +28,7 @@ layout(set = 0, binding = 1) readonly buffer In1 { STORE in1[]; };
 layout(set = 0, binding = 2) readonly buffer In2 { STORE in2[]; };
 layout(set = 0, binding = 3) readonly buffer In3 { STORE in3[]; };
 layout(set = 0, binding = 4) buffer Out { STORE out0[]; };
+layout(set = 0, binding = 5) buffer Scratch { float scratch[]; }; /* between the two passes of a sum */
 
 struct Shape {
     int n, h, w, c;
@@ -27,6 +41,7 @@ layout(push_constant) uniform Push {
     uint present; /* bit k: operand k is there */
     float f;
     uint work; /* invocations, or workgroups where a kernel reduces */
+    uint shares, chunk; /* of a sum that is shared out: workgroups, and pixels or elements a workgroup */
 } p;
 
 float load0(uint k) { return float(in0[p.base[0] + k]); }

@@ -1,31 +1,87 @@
 #version 450
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #extension GL_GOOGLE_include_directive : require
+#define LOCAL_BY_CONSTANT
+#define A_WIDE
 #include "common.glsl"
-#include "reduce.glsl"
+#include "gather.glsl"
+#include "gemm.glsl"
+#include "weights.glsl"
 
-/* A workgroup sums one kernel position and input channel for four output channels over all pixels. */
+/* Gradient by the weights: rows are (ky, kx, i), columns o, and the depth is p.chunk pixels of dy, a workgroup's share. */
+Place places[LOADS_A];
+int first_row, first_column, share;
+
+FOUR fetch_a(Place place, Walk walk)
+{
+    Row row = row_of_place(place);
+    uint at;
+    FOUR v = FOUR(0.0);
+
+    if ((QUADS & 1u) != 0u)
+        return locate(source, row, walk, at) ? quad0(at) : v;
+    for (int i = 0; i < 4; i++) {
+        if (locate(source, row, walk, at))
+            v[i] = ONE(in0[p.base[0] + at]);
+        advance(walk, 1, source);
+    }
+    return v;
+}
+
+FOUR fetch_b(int pixel)
+{
+    int column = first_column + b_across();
+    uint at = uint(pixel) * uint(p.w.c) + uint(column);
+    FOUR v = FOUR(0.0);
+
+    if ((QUADS & 2u) != 0u)
+        return column < p.w.c ? quad1(at) : v;
+    for (int i = 0; i < 4 && column + i < p.w.c; i++)
+        v[i] = ONE(in1[p.base[1] + at + uint(i)]);
+    return v;
+}
+
+void fetch(int pixel, int end, Walk walk)
+{
+    for (int r = 0; r < LOADS_A; r++)
+        next_a[r] = pixel + a_down(r) < end ? fetch_a(places[r], walk) : FOUR(0.0);
+    for (int r = 0; r < LOADS_B; r++)
+        next_b[r] = pixel + b_down(r) < end ? fetch_b(pixel + b_down(r)) : FOUR(0.0);
+}
+
+void result(int row, int column, vec4 v)
+{
+    for (int i = 0; i < 4; i++)
+        store_weight(share, first_row + row, first_column + column + i, v[i]);
+}
+
 void main()
 {
-    uint at = workgroup();
-    if (at >= p.work)
-        return;
-    uint c = uint(p.w.c), quads = (c + 3) / 4, o = at % quads * 4, tap = at / quads, i = tap % uint(p.y.w);
-    int kx = int(tap / uint(p.y.w)) % p.y.h, ky = int(tap / uint(p.y.w)) / p.y.h;
-    uint pixels = uint(p.w.n) * uint(p.w.h) * uint(p.w.w);
-    vec4 sum = vec4(0.0);
+    int column_tiles = (p.y.c + BN - 1) / BN;
 
-    for (uint k = gl_LocalInvocationID.x; k < pixels; k += LOCAL) {
-        int ox = int(k % uint(p.w.w)), row = int(k / uint(p.w.w)), oy = row % p.w.h, n = row / p.w.h;
-        int y = oy * p.i[0] + ky - p.i[1], x = ox * p.i[0] + kx - p.i[1];
-        if (y < 0 || y >= p.x.h || x < 0 || x >= p.x.w)
-            continue;
-        float v = load0(uint((n * p.x.h + y) * p.x.w + x) * uint(p.x.c) + i);
-        for (uint j = 0; j < 4; j++)
-            sum[j] += v * load1(k * c + min(o + j, c - 1));
+    first_row = int(workgroup()) * BM;
+    first_column = int(gl_WorkGroupID.z) % column_tiles * BN;
+    share = int(gl_WorkGroupID.z) / column_tiles;
+    if (first_row >= weight_rows())
+        return;
+    source_make();
+    int begin = share * int(p.chunk), end = min(begin + int(p.chunk), pixels());
+    Walk walk = Walk(0, 0, 0);
+    advance(walk, first_row + a_across(), source);
+    for (int r = 0; r < LOADS_A; r++)
+        places[r] = place_of(begin + a_down(r));
+    clear();
+
+    fetch(begin, end, walk);
+    for (int k = begin; k < end; k += BK) {
+        barrier();
+        put();
+        barrier();
+        for (int r = 0; r < LOADS_A; r++)
+            advance_place(places[r], BK);
+        if (k + BK < end)
+            fetch(k + BK, end, walk);
+        multiply();
     }
-    sum = reduce(sum);
-    uint j = gl_LocalInvocationID.x;
-    if (j < 4 && o + j < c)
-        store(tap * c + o + j, load_out(tap * c + o + j) + sum[j]);
+    finish();
 }

@@ -5,17 +5,16 @@
 #include "common.glsl"
 #include "reduce.glsl"
 
+/* A workgroup sums p.chunk elements. */
 void main()
 {
-    uint n = elements(p.x);
+    uint n = elements(p.x), first = workgroup() * p.chunk, end = min(first + p.chunk, n);
     bool linear = p.i[1] != 0;
     float sum = 0.0;
 
-    for (uint k = gl_LocalInvocationID.x; k < n; k += LOCAL) {
+    for (uint k = first + gl_LocalInvocationID.x; k < end; k += LOCAL) {
         float v = -float(p.i[0]) * load0(k);
         sum += linear ? v : max(0.0, 1.0 + v);
     }
-    sum = reduce(vec4(sum)).x;
-    if (gl_LocalInvocationID.x == 0)
-        store(0, sum / float(n));
+    share_mean(reduce(vec4(sum)).x, n);
 }

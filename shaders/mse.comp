@@ -5,16 +5,15 @@
 #include "common.glsl"
 #include "reduce.glsl"
 
+/* A workgroup sums p.chunk elements. */
 void main()
 {
-    uint n = elements(p.x);
+    uint n = elements(p.x), first = workgroup() * p.chunk, end = min(first + p.chunk, n);
     float sum = 0.0;
 
-    for (uint k = gl_LocalInvocationID.x; k < n; k += LOCAL) {
+    for (uint k = first + gl_LocalInvocationID.x; k < end; k += LOCAL) {
         float d = load0(k) - load1(k);
         sum += d * d * load2(k / (n / uint(p.x.n)));
     }
-    sum = reduce(vec4(sum)).x;
-    if (gl_LocalInvocationID.x == 0)
-        store(0, sum / float(n));
+    share_mean(reduce(vec4(sum)).x, n);
 }

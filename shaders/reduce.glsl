@@ -17,3 +17,14 @@ vec4 reduce(vec4 value)
     }
     return partial[0];
 }
+
+/* Leaves a workgroup's part of a mean over n elements, or the mean where there is one workgroup. */
+void share_mean(float sum, uint n)
+{
+    if (gl_LocalInvocationID.x == 0) {
+        if (p.shares == 1u)
+            store(0, sum / float(n));
+        else if (workgroup() < p.shares)
+            scratch[workgroup()] = sum;
+    }
+}

@@ -1,22 +1,36 @@
 #version 450
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #extension GL_GOOGLE_include_directive : require
+#define LOCAL 256
 #include "common.glsl"
-#include "reduce.glsl"
 
-/* A workgroup sums one channel. */
+/* A workgroup sums 32 neighbouring channels over p.chunk pixels of a picture, or of all; the last share may be shorter. */
+shared float partial[LOCAL];
+
 void main()
 {
-    uint at = workgroup();
-    if (at >= p.work)
-        return;
-    uint c = uint(p.x.c), pixels = uint(p.x.h) * uint(p.x.w) * (p.i[0] != 0 ? 1u : uint(p.x.n));
-    uint first = at / c * pixels;
+    uint c = uint(p.x.c), blocks = (c + 31) / 32, at = workgroup();
+    uint block = at % blocks, n = at / blocks % uint(p.y.n), share = at / blocks / uint(p.y.n);
+    uint lane = gl_LocalInvocationID.x, channel = block * 32 + lane % 32;
+    uint pixels = uint(p.x.h) * uint(p.x.w) * uint(p.x.n) / uint(p.y.n);
+    uint end = min((share + 1) * p.chunk, pixels);
     float sum = 0.0;
 
-    for (uint k = gl_LocalInvocationID.x; k < pixels; k += LOCAL)
-        sum += load0((first + k) * c + at % c);
-    sum = reduce(vec4(sum)).x;
-    if (gl_LocalInvocationID.x == 0)
-        store(at, p.i[1] != 0 ? sum : sum + load_out(at));
+    if (at >= p.work)
+        return;
+    if (channel < c)
+        for (uint k = share * p.chunk + lane / 32; k < end; k += LOCAL / 32)
+            sum += load0((n * pixels + k) * c + channel);
+    partial[lane] = sum;
+    for (uint step = LOCAL / 2; step >= 32; step /= 2) {
+        barrier();
+        if (lane < step)
+            partial[lane] += partial[lane + step];
+    }
+    if (lane >= 32 || channel >= c)
+        return;
+    if (p.shares == 1u)
+        store(n * c + channel, partial[lane] + (p.i[1] != 0 ? 0.0 : load_out(n * c + channel)));
+    else
+        scratch[share * elements(p.y) + n * c + channel] = partial[lane];
 }

@@ -259,20 +259,21 @@ static void against_reference(const Case *c, Make make, Fill fills, double toler
     GRand *rand = g_rand_new_with_seed(SEED);
 
     for (int variant = 0; variant < c->variants; variant++)
-        for (guint s = 0; s < G_N_ELEMENTS(shapes); s++)
+        for (guint s = 0; s < G_N_ELEMENTS(shapes); s++) {
+            YonosGraph *g = graph_of(c, variant, shapes[s]);
+            YonosExecutor *truth = yonos_cpu_executor_new(g, TRUE, NULL), *other = make(g);
+            g_assert_nonnull(other);
             for (Fill fill = 0; fill < fills; fill++) {
-                YonosGraph *g = graph_of(c, variant, shapes[s]);
-                YonosExecutor *truth = yonos_cpu_executor_new(g, TRUE, NULL), *other = make(g);
-                g_assert_nonnull(other);
                 fill_buffers(truth, other, rand, fill);
                 run(truth);
                 run(other);
                 compare_executors(truth, other, tolerance, "%s variant %d shape %d fill %d seed %d", c->name, variant,
                                   s, fill, SEED);
-                yonos_executor_free(truth);
-                yonos_executor_free(other);
-                yonos_graph_free(g);
             }
+            yonos_executor_free(truth);
+            yonos_executor_free(other);
+            yonos_graph_free(g);
+        }
     g_rand_free(rand);
 }
 

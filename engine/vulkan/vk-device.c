@@ -45,7 +45,7 @@ static gboolean instance_make(YonosVkDevice *d, GError **error)
     static const char *const extensions[] = {VK_EXT_DEBUG_UTILS_EXTENSION_NAME};
     static const VkValidationFeatureEnableEXT enabled[] = {VK_VALIDATION_FEATURE_ENABLE_SYNCHRONIZATION_VALIDATION_EXT};
     VkApplicationInfo application = {
-        .sType = VK_STRUCTURE_TYPE_APPLICATION_INFO, .pApplicationName = "gst-yonos", .apiVersion = VK_API_VERSION_1_1};
+        .sType = VK_STRUCTURE_TYPE_APPLICATION_INFO, .pApplicationName = "gst-yonos", .apiVersion = VK_API_VERSION_1_3};
     VkDebugUtilsMessengerCreateInfoEXT messenger = {
         .sType = VK_STRUCTURE_TYPE_DEBUG_UTILS_MESSENGER_CREATE_INFO_EXT,
         .messageSeverity =
@@ -208,20 +208,11 @@ static char *driver_text(const YonosVkDevice *d)
     return g_strdup_printf("version %u", d->properties.driverVersion);
 }
 
-static gboolean half_is_there(const YonosVkDevice *d)
-{
-    VkPhysicalDevice16BitStorageFeatures storage = {
-        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_16BIT_STORAGE_FEATURES};
-    VkPhysicalDeviceFeatures2 features = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2, .pNext = &storage};
-
-    vkGetPhysicalDeviceFeatures2(d->physical, &features);
-    return storage.storageBuffer16BitAccess;
-}
-
 static gboolean half_choose(YonosVkDevice *d, YonosVulkanPrecision wanted, GError **error)
 {
+    yonos_vk_features_find(d->instance, d->physical, &d->features);
     d->half = wanted != YONOS_VULKAN_SINGLE && (wanted == YONOS_VULKAN_HALF || is_real(&d->properties)) &&
-              half_is_there(d);
+              d->features.half;
     if (d->half || wanted != YONOS_VULKAN_HALF)
         return TRUE;
     g_set_error(error, YONOS_ERROR, YONOS_ERROR_UNSUPPORTED,
@@ -233,14 +224,11 @@ static gboolean half_choose(YonosVkDevice *d, YonosVulkanPrecision wanted, GErro
 static gboolean device_make(YonosVkDevice *d, GError **error)
 {
     static const float priority = 1;
-    VkPhysicalDevice16BitStorageFeatures storage = {
-        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_16BIT_STORAGE_FEATURES, .storageBuffer16BitAccess = VK_TRUE};
     VkDeviceQueueCreateInfo queue = {.sType = VK_STRUCTURE_TYPE_DEVICE_QUEUE_CREATE_INFO,
                                      .queueFamilyIndex = d->family,
                                      .queueCount = 1,
                                      .pQueuePriorities = &priority};
     VkDeviceCreateInfo info = {.sType = VK_STRUCTURE_TYPE_DEVICE_CREATE_INFO,
-                               .pNext = d->half ? &storage : NULL,
                                .queueCreateInfoCount = 1,
                                .pQueueCreateInfos = &queue};
     VkCommandPoolCreateInfo pool = {.sType = VK_STRUCTURE_TYPE_COMMAND_POOL_CREATE_INFO,
@@ -248,7 +236,7 @@ static gboolean device_make(YonosVkDevice *d, GError **error)
                                     .queueFamilyIndex = d->family};
     VkFenceCreateInfo fence = {.sType = VK_STRUCTURE_TYPE_FENCE_CREATE_INFO};
 
-    VK(vkCreateDevice(d->physical, &info, NULL, &d->device));
+    VK(yonos_vk_features_device(d->physical, &d->features, info, &d->device));
     d->driver = driver_text(d);
     vkGetDeviceQueue(d->device, d->family, 0, &d->queue);
     vkGetPhysicalDeviceMemoryProperties(d->physical, &d->memory);

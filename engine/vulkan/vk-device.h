@@ -4,6 +4,7 @@
 #include <glib.h>
 #include <vulkan/vulkan.h>
 
+#include "vulkan/vk-features.h"
 #include "vulkan/vulkan-executor.h"
 
 /* An own instance, device and compute queue. One thread at a time. */
@@ -14,6 +15,7 @@ typedef struct {
     VkPhysicalDeviceProperties properties;
     VkPhysicalDeviceMemoryProperties memory;
     char *driver; /* its name and version */
+    YonosVkFeatures features;
     gboolean half; /* F32 tensors are stored as fp16 */
     VkDevice device;
     uint32_t family;

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "vulkan/vk-kernels.h"
 #include "base/error.h"
+#include "vulkan/vk-conv.h"
 
 #include <string.h>
 
 G_STATIC_ASSERT(sizeof(YonosVkPush) <= 128); /* what every device gives */
 
 #define LOCAL 64 /* of shaders/common.glsl */
-#define PIXELS 4 /* of shaders/conv.comp */
 
 /* Sets push->work and groups[]: y and z are set to 1 before, x is folded over y afterwards. */
 typedef void Size(YonosVkPush *push, guint32 groups[3]);
@@ -23,16 +23,6 @@ static void size_elements(YonosVkPush *push, guint32 groups[3])
     groups[0] = over(push->work, LOCAL);
 }
 
-static void size_one(YonosVkPush *push, guint32 groups[3])
-{
-    push->work = groups[0] = 1;
-}
-
-static void size_element_groups(YonosVkPush *push, guint32 groups[3])
-{
-    push->work = groups[0] = (guint32)yonos_shape_elements(push->y);
-}
-
 static void size_pixels(YonosVkPush *push, guint32 groups[3])
 {
     push->work = groups[0] = (guint32)push->y.n * push->y.h * push->y.w;
@@ -43,89 +33,57 @@ static void size_norm(YonosVkPush *push, guint32 groups[3])
     push->work = groups[0] = (guint32)(push->y.n * push->i[0]);
 }
 
-static void size_conv(YonosVkPush *push, guint32 groups[3])
-{
-    push->work = (guint32)push->y.n * push->y.h * over(push->y.w, PIXELS);
-    groups[0] = over(push->work, LOCAL);
-    groups[2] = over(push->y.c, 4);
-}
-
-static void size_conv_data(YonosVkPush *push, guint32 groups[3])
-{
-    push->work = (guint32)push->y.n * push->y.h * push->y.w;
-    groups[0] = over(push->work, LOCAL);
-    groups[2] = over(push->y.c, 4);
-}
-
-static void size_conv_weights(YonosVkPush *push, guint32 groups[3])
-{
-    push->work = groups[0] = (guint32)push->y.n * push->y.h * push->y.w * over(push->y.c, 4);
-}
-
-static guint32 variant_conv(const YonosVkPush *push)
-{
-    return (push->x.c | push->w.c | push->base[0] | push->base[1]) % 4 == 0;
-}
-
-#define SHADER(name)                                                                                                   \
-    extern const uint32_t yonos_shader_##name##_f32[], yonos_shader_##name##_f16[];                                    \
-    extern const size_t yonos_shader_##name##_f32_size, yonos_shader_##name##_f16_size;
-#define SHADERS(X)                                                                                                     \
-    X(conv) X(conv_data) X(conv_weights) X(sum_pixels) X(act) X(act_grad) X(add) X(concat) X(slice) X(embed)           \
-    X(shuffle) X(unshuffle) X(nearest) X(sum_blocks) X(resize) X(extent) X(group_norm) X(l1) X(l1_grad) X(mse)         \
-    X(mse_grad) X(mix) X(group_norm_data) X(group_norm_scale) X(resize_grad) X(extent_grad)                            \
-    X(max_pool) X(max_pool_grad) X(unit_norm) X(unit_norm_grad) X(hinge) X(hinge_grad) X(window) X(window_grad)
-SHADERS(SHADER)
-
 typedef struct {
-    const uint32_t *code[2]; /* fp32, fp16 */
-    const size_t *code_size[2];
-    Size *size;
-    guint32 (*variant)(const YonosVkPush *push); /* NULL: always 0 */
+    YonosVkShader shader;
+    Size *size;        /* or */
+    YonosVkPlan *plan; /* which may choose another shader */
 } Kernel;
 
-#define CODE(name)                                                                                                     \
-    {yonos_shader_##name##_f32, yonos_shader_##name##_f16},                                                            \
-    {                                                                                                                  \
-        &yonos_shader_##name##_f32_size, &yonos_shader_##name##_f16_size                                               \
-    }
+#define KERNEL(name, size) {YONOS_VK_SHADER_##name, size, NULL}
+#define PLANNED(name, plan) {YONOS_VK_SHADER_##name, NULL, yonos_vk_plan_##plan}
 
 static const Kernel table[YONOS_OP_COUNT] = {
-    [YONOS_OP_CONV] = {CODE(conv), size_conv, variant_conv},
-    [YONOS_OP_CONV_DATA] = {CODE(conv_data), size_conv_data, NULL},
-    [YONOS_OP_CONV_WEIGHTS] = {CODE(conv_weights), size_conv_weights, NULL},
-    [YONOS_OP_SUM_PIXELS] = {CODE(sum_pixels), size_element_groups, NULL},
-    [YONOS_OP_ACT] = {CODE(act), size_elements, NULL},
-    [YONOS_OP_ACT_GRAD] = {CODE(act_grad), size_elements, NULL},
-    [YONOS_OP_ADD] = {CODE(add), size_elements, NULL},
-    [YONOS_OP_CONCAT] = {CODE(concat), size_elements, NULL},
-    [YONOS_OP_SLICE] = {CODE(slice), size_elements, NULL},
-    [YONOS_OP_EMBED] = {CODE(embed), size_elements, NULL},
-    [YONOS_OP_SHUFFLE] = {CODE(shuffle), size_elements, NULL},
-    [YONOS_OP_UNSHUFFLE] = {CODE(unshuffle), size_elements, NULL},
-    [YONOS_OP_NEAREST] = {CODE(nearest), size_elements, NULL},
-    [YONOS_OP_SUM_BLOCKS] = {CODE(sum_blocks), size_elements, NULL},
-    [YONOS_OP_GROUP_NORM] = {CODE(group_norm), size_norm, NULL},
-    [YONOS_OP_RESIZE] = {CODE(resize), size_elements, NULL},
-    [YONOS_OP_EXTENT] = {CODE(extent), size_elements, NULL},
-    [YONOS_OP_L1] = {CODE(l1), size_one, NULL},
-    [YONOS_OP_L1_GRAD] = {CODE(l1_grad), size_elements, NULL},
-    [YONOS_OP_MSE] = {CODE(mse), size_one, NULL},
-    [YONOS_OP_MSE_GRAD] = {CODE(mse_grad), size_elements, NULL},
-    [YONOS_OP_MIX] = {CODE(mix), size_elements, NULL},
-    [YONOS_OP_GROUP_NORM_DATA] = {CODE(group_norm_data), size_norm, NULL},
-    [YONOS_OP_GROUP_NORM_SCALE] = {CODE(group_norm_scale), size_norm, NULL},
-    [YONOS_OP_RESIZE_GRAD] = {CODE(resize_grad), size_elements, NULL},
-    [YONOS_OP_EXTENT_GRAD] = {CODE(extent_grad), size_elements, NULL},
-    [YONOS_OP_MAX_POOL] = {CODE(max_pool), size_elements, NULL},
-    [YONOS_OP_MAX_POOL_GRAD] = {CODE(max_pool_grad), size_elements, NULL},
-    [YONOS_OP_UNIT_NORM] = {CODE(unit_norm), size_pixels, NULL},
-    [YONOS_OP_UNIT_NORM_GRAD] = {CODE(unit_norm_grad), size_pixels, NULL},
-    [YONOS_OP_HINGE] = {CODE(hinge), size_one, NULL},
-    [YONOS_OP_HINGE_GRAD] = {CODE(hinge_grad), size_elements, NULL},
-    [YONOS_OP_WINDOW] = {CODE(window), size_elements, NULL},
-    [YONOS_OP_WINDOW_GRAD] = {CODE(window_grad), size_elements, NULL},
+    [YONOS_OP_CONV] = PLANNED(conv, conv),
+    [YONOS_OP_CONV_DATA] = PLANNED(conv_data, conv_data),
+    [YONOS_OP_CONV_WEIGHTS] = PLANNED(conv_weights, conv_weights),
+    [YONOS_OP_SUM_PIXELS] = PLANNED(sum_pixels, sum_pixels),
+    [YONOS_OP_ACT] = KERNEL(act, size_elements),
+    [YONOS_OP_ACT_GRAD] = KERNEL(act_grad, size_elements),
+    [YONOS_OP_ADD] = KERNEL(add, size_elements),
+    [YONOS_OP_CONCAT] = KERNEL(concat, size_elements),
+    [YONOS_OP_SLICE] = KERNEL(slice, size_elements),
+    [YONOS_OP_EMBED] = KERNEL(embed, size_elements),
+    [YONOS_OP_SHUFFLE] = KERNEL(shuffle, size_elements),
+    [YONOS_OP_UNSHUFFLE] = KERNEL(unshuffle, size_elements),
+    [YONOS_OP_NEAREST] = KERNEL(nearest, size_elements),
+    [YONOS_OP_SUM_BLOCKS] = KERNEL(sum_blocks, size_elements),
+    [YONOS_OP_GROUP_NORM] = KERNEL(group_norm, size_norm),
+    [YONOS_OP_RESIZE] = KERNEL(resize, size_elements),
+    [YONOS_OP_EXTENT] = KERNEL(extent, size_elements),
+    [YONOS_OP_L1] = PLANNED(l1, mean),
+    [YONOS_OP_L1_GRAD] = KERNEL(l1_grad, size_elements),
+    [YONOS_OP_MSE] = PLANNED(mse, mean),
+    [YONOS_OP_MSE_GRAD] = KERNEL(mse_grad, size_elements),
+    [YONOS_OP_MIX] = KERNEL(mix, size_elements),
+    [YONOS_OP_GROUP_NORM_DATA] = KERNEL(group_norm_data, size_norm),
+    [YONOS_OP_GROUP_NORM_SCALE] = KERNEL(group_norm_scale, size_norm),
+    [YONOS_OP_RESIZE_GRAD] = KERNEL(resize_grad, size_elements),
+    [YONOS_OP_EXTENT_GRAD] = KERNEL(extent_grad, size_elements),
+    [YONOS_OP_MAX_POOL] = KERNEL(max_pool, size_elements),
+    [YONOS_OP_MAX_POOL_GRAD] = KERNEL(max_pool_grad, size_elements),
+    [YONOS_OP_UNIT_NORM] = KERNEL(unit_norm, size_pixels),
+    [YONOS_OP_UNIT_NORM_GRAD] = KERNEL(unit_norm_grad, size_pixels),
+    [YONOS_OP_HINGE] = PLANNED(hinge, mean),
+    [YONOS_OP_HINGE_GRAD] = KERNEL(hinge_grad, size_elements),
+    [YONOS_OP_WINDOW] = KERNEL(window, size_elements),
+    [YONOS_OP_WINDOW_GRAD] = KERNEL(window_grad, size_elements),
 };
+
+typedef struct {
+    YonosVkShader shader;
+    guint32 constants[YONOS_VK_CONSTANTS];
+    VkPipeline pipeline;
+} Made;
 
 gboolean yonos_vk_kernels_make(YonosVkKernels *kernels, YonosVkDevice *d, gboolean half, GError **error)
 {
@@ -140,6 +98,7 @@ gboolean yonos_vk_kernels_make(YonosVkKernels *kernels, YonosVkDevice *d, gboole
                                          .pPushConstantRanges = &range};
 
     kernels->half = half;
+    kernels->pipelines = g_array_new(FALSE, FALSE, sizeof(Made));
     for (guint32 k = 0; k < YONOS_VK_BINDINGS; k++)
         bindings[k] = (VkDescriptorSetLayoutBinding){k, VK_DESCRIPTOR_TYPE_STORAGE_BUFFER, 1,
                                                      VK_SHADER_STAGE_COMPUTE_BIT, NULL};
@@ -153,22 +112,22 @@ fail:
 
 void yonos_vk_kernels_clear(YonosVkKernels *kernels, YonosVkDevice *d)
 {
-    for (int op = 0; op < YONOS_OP_COUNT; op++)
-        for (int k = 0; k < YONOS_VK_VARIANTS; k++)
-            vkDestroyPipeline(d->device, kernels->pipelines[op][k], NULL);
+    for (guint k = 0; kernels->pipelines && k < kernels->pipelines->len; k++)
+        vkDestroyPipeline(d->device, g_array_index(kernels->pipelines, Made, k).pipeline, NULL);
+    g_clear_pointer(&kernels->pipelines, g_array_unref);
     vkDestroyPipelineLayout(d->device, kernels->layout, NULL);
     vkDestroyDescriptorSetLayout(d->device, kernels->set_layout, NULL);
     memset(kernels, 0, sizeof *kernels);
 }
 
-static gboolean pipeline_make(YonosVkKernels *kernels, YonosVkDevice *d, const Kernel *kernel, guint32 variant,
-                              VkPipeline *pipeline, GError **error)
+static gboolean pipeline_make(YonosVkKernels *kernels, YonosVkDevice *d, YonosVkPass *pass, GError **error)
 {
-    VkSpecializationMapEntry entry = {0, 0, sizeof variant};
-    VkSpecializationInfo special = {1, &entry, sizeof variant, &variant};
-    VkShaderModuleCreateInfo code = {.sType = VK_STRUCTURE_TYPE_SHADER_MODULE_CREATE_INFO,
-                                     .codeSize = *kernel->code_size[kernels->half],
-                                     .pCode = kernel->code[kernels->half]};
+    VkSpecializationMapEntry entries[YONOS_VK_CONSTANTS];
+    VkSpecializationInfo special = {YONOS_VK_CONSTANTS, entries, sizeof pass->constants, pass->constants};
+    VkShaderModuleCreateInfo code = {.sType = VK_STRUCTURE_TYPE_SHADER_MODULE_CREATE_INFO};
+    VkPipelineShaderStageRequiredSubgroupSizeCreateInfo size = {
+        .sType = VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_REQUIRED_SUBGROUP_SIZE_CREATE_INFO,
+        .requiredSubgroupSize = d->features.subgroup};
     VkComputePipelineCreateInfo info = {.sType = VK_STRUCTURE_TYPE_COMPUTE_PIPELINE_CREATE_INFO,
                                         .stage = {.sType = VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_CREATE_INFO,
                                                   .stage = VK_SHADER_STAGE_COMPUTE_BIT,
@@ -177,12 +136,38 @@ static gboolean pipeline_make(YonosVkKernels *kernels, YonosVkDevice *d, const K
                                         .layout = kernels->layout};
     gboolean done = FALSE;
 
+    for (guint32 k = 0; k < YONOS_VK_CONSTANTS; k++)
+        entries[k] = (VkSpecializationMapEntry){k, k * sizeof pass->constants[0], sizeof pass->constants[0]};
+    if (pass->whole_subgroups && d->features.sized) {
+        info.stage.pNext = &size;
+        info.stage.flags = VK_PIPELINE_SHADER_STAGE_CREATE_REQUIRE_FULL_SUBGROUPS_BIT;
+    }
+    code.pCode = yonos_vk_shader_code(pass->shader, kernels->half, &code.codeSize);
     VK(vkCreateShaderModule(d->device, &code, NULL, &info.stage.module));
-    VK(vkCreateComputePipelines(d->device, d->cache, 1, &info, NULL, pipeline));
+    VK(vkCreateComputePipelines(d->device, d->cache, 1, &info, NULL, &pass->pipeline));
     done = TRUE;
 fail:
     vkDestroyShaderModule(d->device, info.stage.module, NULL);
     return done;
+}
+
+static gboolean pipeline_find(YonosVkKernels *kernels, YonosVkDevice *d, YonosVkPass *pass, GError **error)
+{
+    Made made = {.shader = pass->shader};
+
+    for (guint k = 0; k < kernels->pipelines->len; k++) {
+        const Made *old = &g_array_index(kernels->pipelines, Made, k);
+        if (old->shader != pass->shader || memcmp(old->constants, pass->constants, sizeof pass->constants))
+            continue;
+        pass->pipeline = old->pipeline;
+        return TRUE;
+    }
+    if (!pipeline_make(kernels, d, pass, error))
+        return FALSE;
+    memcpy(made.constants, pass->constants, sizeof made.constants);
+    made.pipeline = pass->pipeline;
+    g_array_append_val(kernels->pipelines, made);
+    return TRUE;
 }
 
 static gboolean groups_fit(const YonosVkDevice *d, const char *name, guint32 groups[3], GError **error)
@@ -200,34 +185,42 @@ static gboolean groups_fit(const YonosVkDevice *d, const char *name, guint32 gro
     return FALSE;
 }
 
-gboolean yonos_vk_kernels_dispatch(YonosVkKernels *kernels, YonosVkDevice *d, const YonosGraph *graph,
-                                   const YonosNode *node, YonosVkDispatch *dispatch, GError **error)
+static void push_fill(YonosVkPush *push, const YonosGraph *graph, const YonosNode *node, const guint32 *base)
 {
-    const Kernel *kernel = &table[node->op];
-    YonosVkPush *push = &dispatch->push;
-    guint32 variant;
-    VkPipeline *pipeline;
-
-    if (!kernel->size || node->n_inputs > YONOS_VK_OPERANDS) {
-        g_set_error(error, YONOS_ERROR, YONOS_ERROR_UNSUPPORTED,
-                    "Operation '%s' has no Vulkan kernel; use the CPU for this network.", yonos_op(node->op)->name);
-        return FALSE;
-    }
     push->x = yonos_graph_shape(graph, node->in[0]);
     push->w = node->n_inputs > 1 ? yonos_graph_shape(graph, node->in[1]) : (YonosShape){0, 0, 0, 0};
     push->y = yonos_graph_shape(graph, node->out);
     memcpy(push->i, node->i, sizeof push->i);
+    memcpy(push->base, base, sizeof push->base);
     push->f = node->f[0];
-    push->present = 0;
     for (int k = 0; k < node->n_inputs; k++)
         push->present |= (node->in[k] >= 0 ? 1u : 0u) << k;
-    dispatch->groups[0] = dispatch->groups[1] = dispatch->groups[2] = 1;
-    kernel->size(push, dispatch->groups);
-    variant = kernel->variant ? kernel->variant(push) : 0;
-    pipeline = &kernels->pipelines[node->op][variant];
-    if (!groups_fit(d, yonos_op(node->op)->name, dispatch->groups, error) ||
-        (!*pipeline && !pipeline_make(kernels, d, kernel, variant, pipeline, error)))
+}
+
+gboolean yonos_vk_kernels_dispatch(YonosVkKernels *kernels, YonosVkDevice *d, const YonosGraph *graph,
+                                   const YonosNode *node, const guint32 *base, YonosVkDispatch *dispatch,
+                                   GError **error)
+{
+    const Kernel *kernel = &table[node->op];
+    YonosVkPass *pass = &dispatch->pass[0];
+
+    if ((!kernel->size && !kernel->plan) || node->n_inputs > YONOS_VK_OPERANDS) {
+        g_set_error(error, YONOS_ERROR, YONOS_ERROR_UNSUPPORTED,
+                    "Operation '%s' has no Vulkan kernel; use the CPU for this network.", yonos_op(node->op)->name);
         return FALSE;
-    dispatch->pipeline = *pipeline;
+    }
+    memset(dispatch, 0, sizeof *dispatch);
+    dispatch->n_passes = 1;
+    pass->shader = kernel->shader;
+    pass->groups[0] = pass->groups[1] = pass->groups[2] = 1;
+    push_fill(&pass->push, graph, node, base);
+    if (kernel->plan)
+        kernel->plan(d, kernels->half, dispatch);
+    else
+        kernel->size(&pass->push, pass->groups);
+    for (int k = 0; k < dispatch->n_passes; k++)
+        if (!groups_fit(d, yonos_op(node->op)->name, dispatch->pass[k].groups, error) ||
+            !pipeline_find(kernels, d, &dispatch->pass[k], error))
+            return FALSE;
     return TRUE;
 }

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "vulkan/vk-record.h"
-#include "vulkan/vk-memory.h"
 #include "base/error.h"
 
 static gboolean overlaps(const GArray *spans, const YonosVkSpan *span)
@@ -14,26 +13,43 @@ static gboolean overlaps(const GArray *spans, const YonosVkSpan *span)
     return FALSE;
 }
 
-static void barrier_if_needed(YonosVkRecord *r, VkCommandBuffer commands, const YonosNode *node)
+/* A node as it will be recorded. */
+typedef struct {
+    const YonosNode *node;
+    YonosVkDispatch dispatch;
+    VkDescriptorBufferInfo infos[YONOS_VK_BINDINGS];
+} Step;
+
+static void barrier(YonosVkRecord *r, VkCommandBuffer commands)
 {
     VkMemoryBarrier barrier = {.sType = VK_STRUCTURE_TYPE_MEMORY_BARRIER,
                                .srcAccessMask = VK_ACCESS_SHADER_WRITE_BIT,
                                .dstAccessMask = VK_ACCESS_SHADER_READ_BIT | VK_ACCESS_SHADER_WRITE_BIT};
-    const YonosVkSpan *out = &r->spans[node->out];
-    gboolean conflict = overlaps(r->writes, out) || overlaps(r->reads, out);
 
+    vkCmdPipelineBarrier(commands, VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT, VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT, 0, 1,
+                         &barrier, 0, NULL, 0, NULL);
+    g_array_set_size(r->reads, 0);
+    g_array_set_size(r->writes, 0);
+}
+
+/* Scratch memory counts as written by whoever uses it. */
+static void barrier_if_needed(YonosVkRecord *r, VkCommandBuffer commands, const Step *step)
+{
+    const YonosNode *node = step->node;
+    YonosVkSpan out[2] = {r->spans[node->out], {r->scratch.buffer, 0, step->dispatch.scratch}};
+    int n_out = step->dispatch.scratch ? 2 : 1;
+    gboolean conflict = FALSE;
+
+    for (int k = 0; !conflict && k < n_out; k++)
+        conflict = overlaps(r->writes, &out[k]) || overlaps(r->reads, &out[k]);
     for (int k = 0; !conflict && k < node->n_inputs; k++)
         conflict = node->in[k] >= 0 && overlaps(r->writes, &r->spans[node->in[k]]);
-    if (conflict) {
-        vkCmdPipelineBarrier(commands, VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT, VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT, 0, 1,
-                             &barrier, 0, NULL, 0, NULL);
-        g_array_set_size(r->reads, 0);
-        g_array_set_size(r->writes, 0);
-    }
+    if (conflict)
+        barrier(r, commands);
     for (int k = 0; k < node->n_inputs; k++)
         if (node->in[k] >= 0)
             g_array_append_val(r->reads, r->spans[node->in[k]]);
-    g_array_append_val(r->writes, *out);
+    g_array_append_vals(r->writes, out, n_out);
 }
 
 /* A view may start anywhere, a descriptor only at the device's alignment: the rest goes to the kernel as base. */
@@ -61,27 +77,36 @@ static gboolean bind(const YonosVkRecord *r, YonosTensorId id, VkDescriptorBuffe
     return TRUE;
 }
 
-static gboolean descriptors_make(const YonosVkRecord *r, const YonosNode *node, guint32 *base, VkDescriptorSet *set,
-                                 GError **error)
+static gboolean step_plan(const YonosVkRecord *r, Step *step, GError **error)
+{
+    const YonosNode *node = step->node;
+    guint32 base[YONOS_VK_OUT + 1];
+
+    for (int k = 0; k <= YONOS_VK_OUT; k++) {
+        YonosTensorId id = k < node->n_inputs && k < YONOS_VK_OPERANDS ? node->in[k] : YONOS_NONE;
+        if (!bind(r, id >= 0 ? id : node->out, &step->infos[k], &base[k], error))
+            return FALSE;
+    }
+    return yonos_vk_kernels_dispatch(r->kernels, r->device, r->graph, node, base, &step->dispatch, error);
+}
+
+static gboolean descriptors_make(const YonosVkRecord *r, Step *step, VkDescriptorSet *set, GError **error)
 {
     VkDescriptorSetAllocateInfo allocate = {.sType = VK_STRUCTURE_TYPE_DESCRIPTOR_SET_ALLOCATE_INFO,
                                             .descriptorPool = r->pool,
                                             .descriptorSetCount = 1,
                                             .pSetLayouts = &r->kernels->set_layout};
-    VkDescriptorBufferInfo infos[YONOS_VK_BINDINGS];
     VkWriteDescriptorSet write = {.sType = VK_STRUCTURE_TYPE_WRITE_DESCRIPTOR_SET,
                                   .descriptorCount = 1,
                                   .descriptorType = VK_DESCRIPTOR_TYPE_STORAGE_BUFFER};
 
-    for (int k = 0; k < YONOS_VK_BINDINGS; k++) {
-        YonosTensorId id = k < node->n_inputs && k < YONOS_VK_OPERANDS ? node->in[k] : YONOS_NONE;
-        if (!bind(r, id >= 0 ? id : node->out, &infos[k], &base[k], error))
-            goto fail;
-    }
+    step->infos[YONOS_VK_SCRATCH] = step->dispatch.scratch
+                                        ? (VkDescriptorBufferInfo){r->scratch.buffer, 0, step->dispatch.scratch}
+                                        : step->infos[YONOS_VK_OUT];
     VK(vkAllocateDescriptorSets(r->device->device, &allocate, set));
     for (write.dstBinding = 0; write.dstBinding < YONOS_VK_BINDINGS; write.dstBinding++) {
         write.dstSet = *set;
-        write.pBufferInfo = &infos[write.dstBinding];
+        write.pBufferInfo = &step->infos[write.dstBinding];
         vkUpdateDescriptorSets(r->device->device, 1, &write, 0, NULL);
     }
     return TRUE;
@@ -89,20 +114,27 @@ fail:
     return FALSE;
 }
 
-static gboolean node_record(YonosVkRecord *r, VkCommandBuffer commands, const YonosNode *node, GError **error)
+static gboolean step_record(YonosVkRecord *r, VkCommandBuffer commands, Step *step, GError **error)
 {
-    YonosVkDispatch dispatch;
     VkDescriptorSet set;
     VkPipelineLayout layout = r->kernels->layout;
 
-    if (!descriptors_make(r, node, dispatch.push.base, &set, error) ||
-        !yonos_vk_kernels_dispatch(r->kernels, r->device, r->graph, node, &dispatch, error))
+    if (!descriptors_make(r, step, &set, error))
         return FALSE;
-    barrier_if_needed(r, commands, node);
-    vkCmdBindPipeline(commands, VK_PIPELINE_BIND_POINT_COMPUTE, dispatch.pipeline);
+    barrier_if_needed(r, commands, step);
     vkCmdBindDescriptorSets(commands, VK_PIPELINE_BIND_POINT_COMPUTE, layout, 0, 1, &set, 0, NULL);
-    vkCmdPushConstants(commands, layout, VK_SHADER_STAGE_COMPUTE_BIT, 0, sizeof dispatch.push, &dispatch.push);
-    vkCmdDispatch(commands, dispatch.groups[0], dispatch.groups[1], dispatch.groups[2]);
+    for (int k = 0; k < step->dispatch.n_passes; k++) {
+        const YonosVkPass *pass = &step->dispatch.pass[k];
+        YonosVkSpan out = r->spans[step->node->out], scratch = {r->scratch.buffer, 0, step->dispatch.scratch};
+        if (k) {
+            barrier(r, commands);
+            g_array_append_val(r->writes, out);
+            g_array_append_val(r->reads, scratch);
+        }
+        vkCmdBindPipeline(commands, VK_PIPELINE_BIND_POINT_COMPUTE, pass->pipeline);
+        vkCmdPushConstants(commands, layout, VK_SHADER_STAGE_COMPUTE_BIT, 0, sizeof pass->push, &pass->push);
+        vkCmdDispatch(commands, pass->groups[0], pass->groups[1], pass->groups[2]);
+    }
     return TRUE;
 }
 
@@ -120,6 +152,21 @@ static void stamp(const YonosVkRecord *r, VkCommandBuffer commands, guint32 node
     }
 }
 
+/* Plans all nodes and makes the scratch memory that the hungriest wants: one buffer, as nodes use it in turn. */
+static gboolean plan(YonosVkRecord *r, Step *steps, GError **error)
+{
+    gsize scratch = 0;
+
+    for (guint k = 0; k < r->graph->nodes->len; k++) {
+        steps[k].node = &g_array_index(r->graph->nodes, YonosNode, k);
+        if (!step_plan(r, &steps[k], error))
+            return FALSE;
+        scratch = MAX(scratch, steps[k].dispatch.scratch);
+    }
+    return !scratch || r->scratch.buffer ||
+           yonos_vk_buffer_make(r->device, &r->scratch, scratch, YONOS_VK_STORAGE, error);
+}
+
 gboolean yonos_vk_record(YonosVkRecord *r, VkCommandBuffer commands, GError **error)
 {
     guint32 n = MAX(1, r->graph->nodes->len);
@@ -128,19 +175,21 @@ gboolean yonos_vk_record(YonosVkRecord *r, VkCommandBuffer commands, GError **er
                                        .maxSets = n,
                                        .poolSizeCount = 1,
                                        .pPoolSizes = &size};
+    Step *steps = g_new0(Step, n);
     gboolean done = FALSE;
 
     r->reads = g_array_new(FALSE, FALSE, sizeof(YonosVkSpan));
     r->writes = g_array_new(FALSE, FALSE, sizeof(YonosVkSpan));
     VK(vkCreateDescriptorPool(r->device->device, &pool, NULL, &r->pool));
-    done = yonos_vk_commands_begin(commands, FALSE, error);
+    done = plan(r, steps, error) && yonos_vk_commands_begin(commands, FALSE, error);
     stamp(r, commands, 0);
     for (guint k = 0; done && k < r->graph->nodes->len; k++) {
-        done = node_record(r, commands, &g_array_index(r->graph->nodes, YonosNode, k), error);
+        done = step_record(r, commands, &steps[k], error);
         stamp(r, commands, k + 1);
     }
     done = done && yonos_vk_commands_end(commands, error);
 fail:
+    g_free(steps);
     g_array_unref(r->reads);
     g_array_unref(r->writes);
     return done;

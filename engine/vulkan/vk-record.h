@@ -2,6 +2,7 @@
 #pragma once
 
 #include "vulkan/vk-kernels.h"
+#include "vulkan/vk-memory.h"
 
 /* Turns the nodes of a graph into one command buffer. */
 
@@ -19,10 +20,11 @@ typedef struct {
     gsize element_size;
     VkQueryPool stamps;    /* written at the start and after the last node, or after every one; may be none */
     gboolean stamp_nodes;
-    VkDescriptorPool pool; /* made by yonos_vk_record, owned by the caller */
+    VkDescriptorPool pool; /* made by yonos_vk_record, owned by the caller; so is */
+    YonosVkBuffer scratch; /* what nodes of two passes leave in between; made here unless it is that of a record before */
     GArray *reads, *writes; /* YonosVkSpan since the last barrier */
 } YonosVkRecord;
 
 /* Records every node with the barriers that they need. `r` has the fields up to stamp_nodes set, the rest zero; after
- * it, also after a failure, only pool is left to free. */
+ * it, also after a failure, only pool and scratch are left to free. */
 gboolean yonos_vk_record(YonosVkRecord *r, VkCommandBuffer commands, GError **error);

@@ -15,7 +15,7 @@ typedef struct {
     YonosExecutor base;
     YonosVkDevice device;
     YonosVkKernels kernels;
-    YonosVkBuffer arena, staging;
+    YonosVkBuffer arena, staging, scratch;
     YonosVkBuffer *buffers; /* by buffer id */
     VkDescriptorPool pool;
     VkCommandBuffer run, copy;
@@ -97,6 +97,7 @@ static void vulkan_free(YonosExecutor *ex)
             yonos_vk_buffer_clear(&vk->device, &vk->buffers[k]);
         yonos_vk_buffer_clear(&vk->device, &vk->arena);
         yonos_vk_buffer_clear(&vk->device, &vk->staging);
+        yonos_vk_buffer_clear(&vk->device, &vk->scratch);
     }
     yonos_vk_device_close(&vk->device);
     g_free(vk->buffers);
@@ -194,6 +195,7 @@ static gboolean record(VulkanExecutor *vk, const YonosPlan *plan, VkCommandBuffe
 {
     YonosVkSpan *spans = spans_make(vk, plan);
     YonosVkRecord record = {.device = &vk->device,
+                            .scratch = vk->scratch,
                             .kernels = &vk->kernels,
                             .graph = vk->base.graph,
                             .spans = spans,
@@ -203,6 +205,7 @@ static gboolean record(VulkanExecutor *vk, const YonosPlan *plan, VkCommandBuffe
     gboolean done = yonos_vk_record(&record, commands, error);
 
     *pool = record.pool;
+    vk->scratch = record.scratch;
     g_free(spans);
     return done;
 }

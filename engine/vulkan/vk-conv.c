@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "vulkan/vk-conv.h"
+#include "vulkan/vk-tile.h"
+
+#define PIXELS 4 /* of shaders/conv.comp */
+#define MOST_SCRATCH (64 << 20)
+#define WANTED_GROUPS 512 /* a few for each of the largest GPU's multiprocessors */
+
+static guint32 over(guint64 n, guint64 by)
+{
+    return (guint32)((n + by - 1) / by);
+}
+
+static guint64 pixels_of(YonosShape s)
+{
+    return (guint64)s.n * s.h * s.w;
+}
+
+static gboolean in_fours(const YonosVkPush *push, int binding, int channels)
+{
+    return (push->base[binding] | (guint32)channels) % 4 == 0;
+}
+
+/* Constants of shaders/gemm.glsl, and the shader or its twin with cooperative matrices. The operands and the output lie
+ * along their channels. */
+static void tile_set(const YonosVkDevice *d, YonosVkPass *pass, const YonosVkTile *tile, YonosVkShader tiled,
+                     YonosVkShader coopmat)
+{
+    const YonosVkPush *push = &pass->push;
+    guint32 *c = pass->constants;
+
+    pass->whole_subgroups = tile->kind == YONOS_VK_COOPMAT;
+    pass->shader = pass->whole_subgroups ? coopmat : tiled;
+    c[1] = yonos_vk_tile_invocations(d, tile);
+    c[2] = tile->rows;
+    c[3] = tile->columns;
+    c[4] = tile->depth;
+    c[5] = tile->own_rows;
+    c[6] = tile->own_columns;
+    c[7] = in_fours(push, 0, push->x.c) | in_fours(push, 1, push->w.c) << 1 |
+           in_fours(push, YONOS_VK_OUT, push->y.c) << 2;
+    if (pass->whole_subgroups) {
+        c[8] = d->features.m;
+        c[9] = d->features.n;
+        c[10] = d->features.k;
+    }
+}
+
+static void plan_direct(YonosVkPass *pass)
+{
+    YonosVkPush *push = &pass->push;
+
+    pass->shader = YONOS_VK_SHADER_conv;
+    pass->constants[0] = in_fours(push, 0, push->x.c) && in_fours(push, 1, push->w.c);
+    push->work = (guint32)push->y.n * push->y.h * over(push->y.w, PIXELS);
+    pass->groups[0] = over(push->work, 64);
+    pass->groups[2] = over(push->y.c, 4);
+}
+
+void yonos_vk_plan_conv(const YonosVkDevice *d, gboolean half, YonosVkDispatch *dispatch)
+{
+    YonosVkPass *pass = &dispatch->pass[0];
+    const YonosVkPush *push = &pass->push;
+    YonosVkProduct product = {pixels_of(push->y), push->y.c, (guint64)push->w.n * push->w.h * push->w.w, TRUE,
+                              half};
+    const YonosVkTile *tile = yonos_vk_tile_choose(d, &product);
+
+    if (tile->kind == YONOS_VK_DIRECT) {
+        plan_direct(pass);
+        return;
+    }
+    tile_set(d, pass, tile, YONOS_VK_SHADER_conv_tiled, YONOS_VK_SHADER_conv_coopmat);
+    pass->groups[0] = over(product.rows, tile->rows);
+    pass->groups[2] = over(product.columns, tile->columns);
+}
+
+/* The pixels of each phase of the stride are a product of their own: shaders/gather.glsl. */
+void yonos_vk_plan_conv_data(const YonosVkDevice *d, gboolean half, YonosVkDispatch *dispatch)
+{
+    YonosVkPass *pass = &dispatch->pass[0];
+    const YonosVkPush *push = &pass->push;
+    guint32 stride = push->i[0];
+    YonosVkProduct product = {(guint64)push->y.n * over(push->y.h, stride) * over(push->y.w, stride), push->y.c,
+                              (guint64)over(push->w.n, stride) * over(push->w.h, stride) * push->w.c, FALSE,
+                              half};
+    const YonosVkTile *tile = yonos_vk_tile_choose(d, &product);
+
+    tile_set(d, pass, tile, YONOS_VK_SHADER_conv_data, YONOS_VK_SHADER_conv_data_coopmat);
+    pass->groups[0] = over(product.rows, tile->rows);
+    pass->groups[2] = over(product.columns, tile->columns) * stride * stride;
+}
+
+/* Shares `n` items out among workgroups of at least `least` items, so that with `groups` of them for each share the
+ * device is busy; `sums` is what a share leaves in scratch memory. */
+static void share_out(YonosVkPush *push, guint64 n, guint64 least, guint64 groups, guint64 sums)
+{
+    guint64 most = MAX(1, MIN(n / least, MOST_SCRATCH / sizeof(float) / sums));
+
+    push->shares = (guint32)MIN(most, over(WANTED_GROUPS, groups));
+    push->chunk = over(n, push->shares);
+    push->shares = over(n, push->chunk);
+}
+
+/* The pass that adds up the shares of the first one. */
+static void add_shares(YonosVkDispatch *dispatch, gboolean overwrite, float factor)
+{
+    YonosVkPass *pass = &dispatch->pass[1];
+    guint64 sums = yonos_shape_elements(dispatch->pass[0].push.y);
+
+    if (dispatch->pass[0].push.shares == 1)
+        return;
+    dispatch->n_passes = 2;
+    dispatch->scratch = dispatch->pass[0].push.shares * sums * sizeof(float);
+    *pass = (YonosVkPass){.shader = YONOS_VK_SHADER_sum_shares, .push = dispatch->pass[0].push, .groups = {1, 1, 1}};
+    pass->constants[0] = overwrite;
+    pass->push.f = factor;
+    pass->groups[0] = over(sums, 8);
+}
+
+void yonos_vk_plan_conv_weights(const YonosVkDevice *d, gboolean half, YonosVkDispatch *dispatch)
+{
+    YonosVkPass *pass = &dispatch->pass[0];
+    YonosVkPush *push = &pass->push;
+    YonosVkProduct product = {pixels_of(push->y), push->y.c, pixels_of(push->w), FALSE, half};
+    const YonosVkTile *tile = yonos_vk_tile_choose(d, &product);
+    guint32 row_tiles = over(product.rows, tile->rows), column_tiles = over(product.columns, tile->columns);
+
+    tile_set(d, pass, tile, YONOS_VK_SHADER_conv_weights, YONOS_VK_SHADER_conv_weights_coopmat);
+    share_out(push, product.depth, 4 * tile->depth, (guint64)row_tiles * column_tiles, yonos_shape_elements(push->y));
+    pass->groups[0] = row_tiles;
+    pass->groups[2] = column_tiles * push->shares;
+    add_shares(dispatch, FALSE, 1);
+}
+
+void yonos_vk_plan_sum_pixels(G_GNUC_UNUSED const YonosVkDevice *d, G_GNUC_UNUSED gboolean half,
+                              YonosVkDispatch *dispatch)
+{
+    YonosVkPass *pass = &dispatch->pass[0];
+    YonosVkPush *push = &pass->push;
+    guint32 blocks = over(push->y.c, 32) * push->y.n;
+
+    pass->shader = YONOS_VK_SHADER_sum_pixels;
+    share_out(push, pixels_of(push->x) / push->y.n, 64, blocks, yonos_shape_elements(push->y));
+    push->work = pass->groups[0] = blocks * push->shares;
+    add_shares(dispatch, push->i[1] != 0, 1);
+}
+
+void yonos_vk_plan_mean(G_GNUC_UNUSED const YonosVkDevice *d, G_GNUC_UNUSED gboolean half, YonosVkDispatch *dispatch)
+{
+    YonosVkPass *pass = &dispatch->pass[0];
+    guint64 n = yonos_shape_elements(pass->push.x);
+
+    share_out(&pass->push, n, 1024, 1, 1);
+    pass->groups[0] = pass->push.shares;
+    add_shares(dispatch, TRUE, 1 / (float)n);
+}

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "vulkan/vk-features.h"
+
+#include <string.h>
+
+/* Debian 12's headers are older than the extension. */
+#ifndef VK_KHR_cooperative_matrix
+#define VK_KHR_COOPERATIVE_MATRIX_EXTENSION_NAME "VK_KHR_cooperative_matrix"
+#define VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_COOPERATIVE_MATRIX_FEATURES_KHR ((VkStructureType)1000506000)
+#define VK_STRUCTURE_TYPE_COOPERATIVE_MATRIX_PROPERTIES_KHR ((VkStructureType)1000506001)
+#define VK_COMPONENT_TYPE_FLOAT16_KHR 0
+#define VK_COMPONENT_TYPE_FLOAT32_KHR 1
+#define VK_SCOPE_SUBGROUP_KHR 3
+typedef struct {
+    VkStructureType sType;
+    void *pNext;
+    uint32_t MSize, NSize, KSize, AType, BType, CType, ResultType;
+    VkBool32 saturatingAccumulation;
+    uint32_t scope;
+} VkCooperativeMatrixPropertiesKHR;
+typedef struct {
+    VkStructureType sType;
+    void *pNext;
+    VkBool32 cooperativeMatrix, cooperativeMatrixRobustBufferAccess;
+} VkPhysicalDeviceCooperativeMatrixFeaturesKHR;
+typedef VkResult(VKAPI_PTR *PFN_vkGetPhysicalDeviceCooperativeMatrixPropertiesKHR)(VkPhysicalDevice, uint32_t *,
+                                                                                   VkCooperativeMatrixPropertiesKHR *);
+#endif
+
+#define MOST_MATRICES 64
+#define INTEL 0x8086
+
+static gboolean hidden(const char *variable)
+{
+    return !g_strcmp0(g_getenv(variable), "1");
+}
+
+static gboolean has_extension(VkPhysicalDevice physical, const char *name)
+{
+    VkExtensionProperties *list;
+    uint32_t n = 0;
+    gboolean has = FALSE;
+
+    if (vkEnumerateDeviceExtensionProperties(physical, NULL, &n, NULL) != VK_SUCCESS)
+        return FALSE;
+    list = g_new0(VkExtensionProperties, MAX(1, n));
+    if (vkEnumerateDeviceExtensionProperties(physical, NULL, &n, list) >= 0)
+        for (uint32_t k = 0; !has && k < n; k++)
+            has = !strcmp(list[k].extensionName, name);
+    g_free(list);
+    return has;
+}
+
+/* The features as a chain: what the device offers, or what is asked of it. */
+typedef struct {
+    VkPhysicalDeviceFeatures2 root;
+    VkPhysicalDevice16BitStorageFeatures storage;
+    VkPhysicalDeviceVulkanMemoryModelFeatures memory;
+    VkPhysicalDeviceShaderFloat16Int8Features half;
+    VkPhysicalDeviceCooperativeMatrixFeaturesKHR matrix;
+    VkPhysicalDeviceSubgroupSizeControlFeatures size;
+} Chain;
+
+static void chain_make(Chain *c, gboolean matrices, gboolean sizes)
+{
+    memset(c, 0, sizeof *c);
+    c->root.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2;
+    c->root.pNext = &c->storage;
+    c->storage.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_16BIT_STORAGE_FEATURES;
+    c->memory.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_MEMORY_MODEL_FEATURES;
+    c->half.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SHADER_FLOAT16_INT8_FEATURES;
+    c->matrix.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_COOPERATIVE_MATRIX_FEATURES_KHR;
+    c->size.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_SIZE_CONTROL_FEATURES;
+    if (!matrices)
+        return;
+    c->storage.pNext = &c->memory;
+    c->memory.pNext = &c->half;
+    c->half.pNext = &c->matrix;
+    if (sizes)
+        c->matrix.pNext = &c->size;
+}
+
+/* The largest that every tile of vk-tile.c can be made of. */
+static gboolean find_matrices(VkInstance instance, VkPhysicalDevice physical, YonosVkFeatures *f)
+{
+    PFN_vkGetPhysicalDeviceCooperativeMatrixPropertiesKHR get =
+        (PFN_vkGetPhysicalDeviceCooperativeMatrixPropertiesKHR)vkGetInstanceProcAddr(
+            instance, "vkGetPhysicalDeviceCooperativeMatrixPropertiesKHR");
+    VkCooperativeMatrixPropertiesKHR list[MOST_MATRICES] = {{0}};
+    uint32_t n = MOST_MATRICES;
+    gboolean found = FALSE;
+
+    for (uint32_t k = 0; k < n; k++)
+        list[k].sType = VK_STRUCTURE_TYPE_COOPERATIVE_MATRIX_PROPERTIES_KHR;
+    if (!get || get(physical, &n, list) < 0)
+        return FALSE;
+    for (uint32_t k = 0; k < n; k++) {
+        const VkCooperativeMatrixPropertiesKHR *p = &list[k];
+        if ((int)p->AType != VK_COMPONENT_TYPE_FLOAT16_KHR || (int)p->BType != VK_COMPONENT_TYPE_FLOAT16_KHR ||
+            (int)p->CType != VK_COMPONENT_TYPE_FLOAT32_KHR || (int)p->ResultType != VK_COMPONENT_TYPE_FLOAT32_KHR ||
+            (int)p->scope != VK_SCOPE_SUBGROUP_KHR || p->MSize % 4 || p->NSize % 4 || p->KSize % 4)
+            continue;
+        if (p->MSize > 16 || p->NSize > 16 || p->KSize > 32)
+            continue;
+        if (found && p->MSize * p->NSize * p->KSize <= f->m * f->n * f->k)
+            continue;
+        f->m = p->MSize;
+        f->n = p->NSize;
+        f->k = p->KSize;
+        found = TRUE;
+    }
+    return found;
+}
+
+static void find_subgroups(VkPhysicalDevice physical, gboolean sizes, YonosVkFeatures *f)
+{
+    VkPhysicalDeviceSubgroupSizeControlProperties range = {
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_SIZE_CONTROL_PROPERTIES};
+    VkPhysicalDeviceSubgroupProperties subgroup = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_PROPERTIES,
+                                                   .pNext = sizes ? &range : NULL};
+    VkPhysicalDeviceProperties2 properties = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PROPERTIES_2,
+                                              .pNext = &subgroup};
+
+    vkGetPhysicalDeviceProperties2(physical, &properties);
+    f->subgroup = subgroup.subgroupSize;
+    f->subgroups = !hidden("YONOS_DISABLE_SUBGROUPS") &&
+                   subgroup.supportedStages & VK_SHADER_STAGE_COMPUTE_BIT &&
+                   subgroup.supportedOperations & VK_SUBGROUP_FEATURE_BASIC_BIT &&
+                   subgroup.supportedOperations & VK_SUBGROUP_FEATURE_ARITHMETIC_BIT;
+    if (!sizes || range.minSubgroupSize == range.maxSubgroupSize ||
+        !(range.requiredSubgroupSizeStages & VK_SHADER_STAGE_COMPUTE_BIT))
+        return;
+    f->sized = TRUE;
+    if (properties.properties.vendorID == INTEL) /* whose matrix units work by the smallest */
+        f->subgroup = range.minSubgroupSize;
+}
+
+void yonos_vk_features_find(VkInstance instance, VkPhysicalDevice physical, YonosVkFeatures *f)
+{
+    gboolean matrices, sizes;
+    VkPhysicalDeviceProperties properties;
+    Chain c;
+
+    memset(f, 0, sizeof *f);
+    vkGetPhysicalDeviceProperties(physical, &properties);
+    matrices = properties.apiVersion >= VK_API_VERSION_1_2 &&
+               has_extension(physical, VK_KHR_COOPERATIVE_MATRIX_EXTENSION_NAME);
+    sizes = matrices && properties.apiVersion >= VK_API_VERSION_1_3;
+    chain_make(&c, matrices, sizes);
+    vkGetPhysicalDeviceFeatures2(physical, &c.root);
+    find_subgroups(physical, sizes && c.size.subgroupSizeControl && c.size.computeFullSubgroups, f);
+    f->half = c.storage.storageBuffer16BitAccess && !hidden("YONOS_DISABLE_F16");
+    f->coopmat = f->half && f->subgroups && c.memory.vulkanMemoryModel && c.half.shaderFloat16 &&
+                 c.matrix.cooperativeMatrix && !hidden("YONOS_DISABLE_COOPMAT") &&
+                 find_matrices(instance, physical, f);
+}
+
+VkResult yonos_vk_features_device(VkPhysicalDevice physical, const YonosVkFeatures *f, VkDeviceCreateInfo info,
+                                  VkDevice *device)
+{
+    static const char *const extensions[] = {VK_KHR_COOPERATIVE_MATRIX_EXTENSION_NAME};
+    Chain c;
+
+    chain_make(&c, f->coopmat, f->sized);
+    c.storage.storageBuffer16BitAccess = f->half;
+    c.memory.vulkanMemoryModel = c.half.shaderFloat16 = c.matrix.cooperativeMatrix = f->coopmat;
+    c.size.subgroupSizeControl = c.size.computeFullSubgroups = f->sized;
+    info.pNext = &c.root;
+    if (f->coopmat) {
+        info.enabledExtensionCount = G_N_ELEMENTS(extensions);
+        info.ppEnabledExtensionNames = extensions;
+    }
+    return vkCreateDevice(physical, &info, NULL, device);
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <glib.h>
+#include <vulkan/vulkan.h>
+
+/* What a device can do beyond Vulkan 1.1 that kernels profit from. Every capability has a switch: set to 1, the
+ * environment variables YONOS_DISABLE_F16, YONOS_DISABLE_COOPMAT and YONOS_DISABLE_SUBGROUPS hide it. */
+typedef struct {
+    gboolean half;       /* fp16 in storage buffers */
+    gboolean subgroups;  /* arithmetic among the invocations of a subgroup */
+    guint32 subgroup;    /* invocations in one, of the kernels with cooperative matrices */
+    gboolean sized;      /* that size is asked for, as the device has several */
+    gboolean coopmat;    /* matrices m x k times k x n of fp16, sums of fp32, a subgroup's */
+    guint32 m, n, k;
+} YonosVkFeatures;
+
+void yonos_vk_features_find(VkInstance instance, VkPhysicalDevice physical, YonosVkFeatures *f);
+
+/* Makes the device with the features that are set in *f, and their extensions; `info` has the queues. */
+VkResult yonos_vk_features_device(VkPhysicalDevice physical, const YonosVkFeatures *f, VkDeviceCreateInfo info,
+                                  VkDevice *device);

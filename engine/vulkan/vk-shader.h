@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <glib.h>
+
+/* The shaders of shaders/meson.build, compiled into the library for each type of memory. */
+#define YONOS_VK_SHADERS(X)                                                                                            \
+    X(conv) X(conv_tiled) X(conv_data) X(conv_weights) X(sum_pixels) X(sum_shares) X(act) X(act_grad) X(add)           \
+    X(concat) X(slice) X(embed) X(shuffle) X(unshuffle) X(nearest) X(sum_blocks) X(resize) X(extent) X(group_norm)     \
+    X(l1) X(l1_grad) X(mse) X(mse_grad) X(mix) X(group_norm_data) X(group_norm_scale) X(resize_grad) X(extent_grad)    \
+    X(max_pool) X(max_pool_grad) X(unit_norm) X(unit_norm_grad) X(hinge) X(hinge_grad)         \
+    X(window) X(window_grad)
+
+/* With cooperative matrices, so for fp16 only. */
+#define YONOS_VK_COOPMAT_SHADERS(X) X(conv_coopmat) X(conv_data_coopmat) X(conv_weights_coopmat)
+
+#define YONOS_VK_SHADER_ID(name) YONOS_VK_SHADER_##name,
+typedef enum {
+    YONOS_VK_SHADERS(YONOS_VK_SHADER_ID) YONOS_VK_COOPMAT_SHADERS(YONOS_VK_SHADER_ID) YONOS_VK_SHADER_COUNT
+} YonosVkShader;
+#undef YONOS_VK_SHADER_ID
+
+/* The SPIR-V and its bytes; constant. NULL where there is none for that type. */
+const guint32 *yonos_vk_shader_code(YonosVkShader shader, gboolean half, gsize *size);

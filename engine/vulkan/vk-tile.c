@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "vulkan/vk-tile.h"
+
+/* No tiled row needs more than the 128 invocations and 16 KiB of shared memory that every device has; row 1 is what can
+ * always run. Tests run each row. */
+static const YonosVkTile tiles[] = {
+    {YONOS_VK_DIRECT, 0, 0, 0, 0, 0},
+    {YONOS_VK_TILED, 32, 32, 16, 4, 4},
+    {YONOS_VK_TILED, 64, 32, 16, 8, 4},
+    {YONOS_VK_TILED, 128, 16, 16, 8, 4},
+    {YONOS_VK_TILED, 64, 64, 16, 8, 4},
+    {YONOS_VK_TILED, 128, 32, 16, 8, 4},
+    {YONOS_VK_TILED, 128, 64, 16, 8, 8},
+    {YONOS_VK_COOPMAT, 64, 32, 32, 32, 16},
+    {YONOS_VK_COOPMAT, 64, 64, 32, 32, 32},
+    {YONOS_VK_COOPMAT, 128, 16, 32, 32, 16},
+    {YONOS_VK_COOPMAT, 128, 64, 32, 32, 32},
+    {YONOS_VK_COOPMAT, 128, 64, 32, 64, 32},
+    {YONOS_VK_COOPMAT, 128, 128, 32, 64, 32},
+};
+
+guint yonos_vk_tile_count(void)
+{
+    return G_N_ELEMENTS(tiles);
+}
+
+const YonosVkTile *yonos_vk_tile_row(guint row)
+{
+    return &tiles[row];
+}
+
+guint32 yonos_vk_tile_invocations(const YonosVkDevice *d, const YonosVkTile *tile)
+{
+    guint32 parts;
+
+    if (tile->kind == YONOS_VK_DIRECT)
+        return 64;
+    parts = tile->rows / tile->own_rows * (tile->columns / tile->own_columns);
+    return tile->kind == YONOS_VK_COOPMAT ? parts * d->features.subgroup : parts;
+}
+
+/* Shared memory of shaders/gemm-coopmat.glsl; the worse of the ways in which tiles can lie. */
+static guint32 coopmat_bytes(const YonosVkDevice *d, const YonosVkTile *tile)
+{
+    guint32 a = MAX(tile->rows * (tile->depth + 8), tile->depth * (tile->rows + 8));
+    guint32 b = MAX(tile->columns * (tile->depth + 8), tile->depth * (tile->columns + 8));
+    guint32 parts = tile->rows / tile->own_rows * (tile->columns / tile->own_columns);
+
+    return 2 * (a + b) + parts * d->features.m * d->features.n * (guint32)sizeof(float);
+}
+
+/* Whether the fours of a tile of `n` by the tile's depth come out even, whichever way they lie. */
+static gboolean shares_evenly(guint32 n, guint32 depth, guint32 invocations)
+{
+    return n * depth / 4 % invocations == 0 && invocations % (n / 4) == 0 && invocations % (depth / 4) == 0;
+}
+
+static gboolean can_run(const YonosVkDevice *d, const YonosVkTile *tile, const YonosVkProduct *product)
+{
+    const YonosVkFeatures *f = &d->features;
+    const VkPhysicalDeviceLimits *limits = &d->properties.limits;
+    guint32 invocations = yonos_vk_tile_invocations(d, tile);
+
+    if (tile->kind != YONOS_VK_COOPMAT)
+        return tile->kind != YONOS_VK_DIRECT || product->forward;
+    return f->coopmat && product->half && tile->own_rows % f->m == 0 && tile->own_columns % f->n == 0 &&
+           tile->depth % f->k == 0 && invocations <= limits->maxComputeWorkGroupInvocations &&
+           invocations <= limits->maxComputeWorkGroupSize[0] &&
+           coopmat_bytes(d, tile) <= limits->maxComputeSharedMemorySize &&
+           shares_evenly(tile->rows, tile->depth, invocations) && shares_evenly(tile->columns, tile->depth, invocations);
+}
+
+/* Invocations that a large GPU wants in flight. */
+#define BUSY 65536
+
+/* Work of a tile, in units of a multiplication: also what is computed for nothing, reads, and idle hardware. */
+static double cost(const YonosVkDevice *d, const YonosVkTile *tile, const YonosVkProduct *product)
+{
+    double groups = (double)((product->rows + tile->rows - 1) / tile->rows) *
+                    ((product->columns + tile->columns - 1) / tile->columns);
+    double padded = groups * tile->rows * tile->columns;
+    double reads = 1.0 / tile->own_rows + 1.0 / tile->own_columns; /* of shared memory, a multiplication */
+    double fetches = 1.0 / tile->rows + 1.0 / tile->columns;       /* of memory */
+    double busy = MIN(1, groups * yonos_vk_tile_invocations(d, tile) / BUSY);
+
+    return padded * (1 + 2 * reads + 8 * fetches) / (busy * (tile->kind == YONOS_VK_COOPMAT ? 8 : 1));
+}
+
+const YonosVkTile *yonos_vk_tile_choose(const YonosVkDevice *d, const YonosVkProduct *product)
+{
+    const char *forced = g_getenv("YONOS_TILE");
+    guint64 row = forced ? g_ascii_strtoull(forced, NULL, 10) : G_MAXUINT64;
+    const YonosVkTile *best = &tiles[1];
+
+    if (row < G_N_ELEMENTS(tiles) && can_run(d, &tiles[row], product))
+        return &tiles[row];
+    /* on processors shared memory is memory like any other */
+    if (d->properties.deviceType == VK_PHYSICAL_DEVICE_TYPE_CPU)
+        return product->forward ? &tiles[0] : best;
+    for (guint k = 2; k < G_N_ELEMENTS(tiles); k++)
+        if (can_run(d, &tiles[k], product) && cost(d, &tiles[k], product) < cost(d, best, product))
+            best = &tiles[k];
+    return best;
+}

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What the tiled convolutions share: which pixels there are, where they look, what becomes of a sum. Operand 0 is x and
+ * operand 1 w, or with DATA dy and w. */
+
+Source source;
+#ifdef DATA
+ivec2 phase, first, count; /* the pixels first + stride * (0 .. count - 1) */
+
+void source_make(int index)
+{
+    int stride = p.i[0];
+
+    phase = ivec2(index % stride, index / stride);
+    first = (phase - p.i[1] % stride + stride) % stride;
+    count = (ivec2(p.y.w, p.y.h) - first + stride - 1) / stride;
+    source = Source(ivec2(p.x.w, p.x.h), (ivec2(p.w.h, p.w.n) - phase + stride - 1) / stride, p.x.c);
+    source.kernel *= min(source.kernel.x, source.kernel.y) > 0 ? 1 : 0;
+}
+
+int pixels() { return p.y.n * count.y * count.x; }
+
+void split(int pixel, out int n, out ivec2 at)
+{
+    at = ivec2(pixel % count.x, pixel / count.x % count.y);
+    n = pixel / count.x / count.y;
+}
+
+uint pixel_at(int pixel)
+{
+    int n;
+    ivec2 at;
+
+    split(pixel, n, at);
+    at = first + at * p.i[0];
+    return uint((n * p.y.h + at.y) * p.y.w + at.x);
+}
+
+Row row_of_pixel(int pixel)
+{
+    int n;
+    ivec2 at;
+
+    split(pixel, n, at);
+    at = (first + at * p.i[0] + p.i[1] - phase) / p.i[0] - (source.kernel - 1);
+    return row_at(source, n, at, pixel >= pixels());
+}
+
+/* w[ky][kx][column][channel], where the walk goes through the mirrored kernel */
+uint weight_at(Walk walk, int column)
+{
+    ivec2 k = phase + p.i[0] * (source.kernel - 1 - ivec2(walk.column, walk.row));
+
+    return uint(((k.y * p.w.h + k.x) * p.w.w + column) * p.w.c + walk.channel);
+}
+#else
+void source_make(int index) { source = Source(ivec2(p.x.w, p.x.h), ivec2(p.w.h, p.w.n), p.x.c); }
+
+int pixels() { return p.y.n * p.y.h * p.y.w; }
+
+uint pixel_at(int pixel) { return uint(pixel); }
+
+Row row_of_pixel(int pixel)
+{
+    ivec2 at = ivec2(pixel % p.y.w, pixel / p.y.w % p.y.h) * p.i[0] - p.i[1];
+
+    return row_at(source, pixel / p.y.w / p.y.h, at, pixel >= pixels());
+}
+#endif
+
+int depth_of(Source s) { return s.kernel.y * s.kernel.x * s.channels; }
+
+float finished(uint at, uint channel, float v)
+{
+#ifndef DATA
+    v += (has(2) ? load2(channel) : 0.0) + (has(3) ? load3(at) : 0.0);
+    v = p.i[2] == 1 && v < 0.0 ? v * p.f : v;
+#endif
+    return v;
+}
+
+/* Four neighbouring channels of a pixel. */
+void store_pixel(uint pixel, int channel, vec4 v)
+{
+    uint at = pixel * uint(p.y.c) + uint(channel);
+
+    for (int k = 0; k < 4 && channel + k < p.y.c; k++)
+        v[k] = finished(at + uint(k), uint(channel + k), v[k]);
+    if ((QUADS & 4u) != 0u) {
+        if (channel < p.y.c)
+            quads_out[(p.base[4] + at) / 4] = STORE4(v);
+    } else {
+        for (int k = 0; k < 4 && channel + k < p.y.c; k++)
+            store(at + uint(k), v[k]);
+    }
+}

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* A workgroup computes BM rows by BN columns of a product, BK deep at a time out of shared memory; an invocation keeps TM
+ * by TN sums in registers, or with COOPMAT a subgroup does, as cooperative matrices. All are multiples of four; host:
+ * engine/vulkan/vk-tile.c. Include after common.glsl. The kernel fetches next_a and next_b, puts them, and multiplies;
+ * A_WIDE says that its fours of A lie along the rows' index instead of the depth, B_DEEP that those of B lie along the
+ * depth instead of the columns. */
+
+layout(constant_id = 2) const int BM = 32;
+layout(constant_id = 3) const int BN = 32;
+layout(constant_id = 4) const int BK = 16;
+layout(constant_id = 5) const int TM = 4;
+layout(constant_id = 6) const int TN = 4;
+layout(constant_id = 7) const uint QUADS = 0; /* bit 0: operand 0 can be read in fours, bit 1: operand 1, 2: output */
+
+#ifdef COOPMAT
+#define FOUR f16vec4
+#define ONE float16_t
+#else
+#define FOUR vec4
+#define ONE float
+#endif
+
+layout(set = 0, binding = 0) readonly buffer In0Quads { STORE4 quads0[]; };
+layout(set = 0, binding = 1) readonly buffer In1Quads { STORE4 quads1[]; };
+layout(set = 0, binding = 4) buffer OutQuads { STORE4 quads_out[]; };
+
+FOUR quad0(uint at) { return FOUR(quads0[(p.base[0] + at) / 4]); }
+FOUR quad1(uint at) { return FOUR(quads1[(p.base[1] + at) / 4]); }
+
+/* Where the fours lie that an invocation fetches: the first index across, and down, of load `load`. */
+#ifdef A_WIDE
+#define A_ACROSS (BM / 4)
+#else
+#define A_ACROSS (BK / 4)
+#endif
+#ifdef B_DEEP
+#define B_ACROSS (BK / 4)
+#else
+#define B_ACROSS (BN / 4)
+#endif
+const int LOADS_A = BM * BK / 4 / LOCAL, LOADS_B = BN * BK / 4 / LOCAL;
+FOUR next_a[LOADS_A], next_b[LOADS_B];
+
+int lane() { return int(gl_LocalInvocationIndex); }
+int a_across() { return lane() % A_ACROSS * 4; }
+int a_down(int load) { return lane() / A_ACROSS + load * (LOCAL / A_ACROSS); }
+int b_across() { return lane() % B_ACROSS * 4; }
+int b_down(int load) { return lane() / B_ACROSS + load * (LOCAL / B_ACROSS); }
+
+/* The kernel takes four finished sums of neighbouring columns. */
+void result(int row, int column, vec4 v);
+
+#ifdef COOPMAT
+#include "gemm-coopmat.glsl"
+#else
+#include "gemm-registers.glsl"
+#endif
