@@ -27,7 +27,7 @@ typedef struct {
 
 struct YonosExecutor {
     const YonosExecutorClass *class;
-    const YonosGraph *graph;
+    const YonosGraph *graph; /* that runs: some nodes of the one it was made of may be joined */
     gsize element_size;    /* bytes of an F32 element in the arena */
     gsize memory;          /* bytes that it holds on its device */
     double device_seconds; /* of the last run by the device's own clock; 0: it tells none */
@@ -41,7 +41,7 @@ gboolean yonos_executor_read(YonosExecutor *ex, YonosBufferId buffer, gsize offs
                              GError **error);
 gboolean yonos_executor_run(YonosExecutor *ex, GError **error);
 
-/* A run that also tells how long every node took: `seconds` has an entry for each of the graph's nodes. For benchmarks:
+/* A run that also tells how long every node took: `seconds` has an entry for each of ex->graph's nodes. For benchmarks:
  * it may allocate and be slower. YONOS_ERROR_UNSUPPORTED where the device has no clock. */
 gboolean yonos_executor_profile(YonosExecutor *ex, double *seconds, GError **error);
 void yonos_executor_free(YonosExecutor *ex); /* NULL is fine */

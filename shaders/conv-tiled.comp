@@ -6,6 +6,7 @@
 #define B_DEEP
 #endif
 #include "common.glsl"
+#define FUSED VARIANT
 #include "gather.glsl"
 #include "gemm.glsl"
 #include "conv.glsl"
@@ -14,16 +15,34 @@
 Row rows[LOADS_A];
 int first_row, first_column;
 
+FOUR quad_at(uint pixel, uint channel)
+{
+    uint first = uint(p.x.c);
+
+    if ((FUSED & 1u) == 0u || channel < first)
+        return quad0(pixel * first + channel);
+    return quad4(pixel * (uint(source.channels) - first) + channel - first);
+}
+
+ONE one_at(uint pixel, uint channel)
+{
+    uint first = uint(p.x.c);
+
+    if ((FUSED & 1u) == 0u || channel < first)
+        return ONE(in0[p.base[0] + pixel * first + channel]);
+    return ONE(in4[p.base[4] + pixel * (uint(source.channels) - first) + channel - first]);
+}
+
 FOUR fetch_a(int load, Walk walk)
 {
-    uint at;
+    uint pixel;
     FOUR v = FOUR(0.0);
 
     if ((QUADS & 1u) != 0u)
-        return locate(source, rows[load], walk, at) ? quad0(at) : v;
+        return locate(source, rows[load], walk, pixel) ? quad_at(pixel, uint(walk.channel)) : v;
     for (int i = 0; i < 4; i++) {
-        if (locate(source, rows[load], walk, at))
-            v[i] = ONE(in0[p.base[0] + at]);
+        if (locate(source, rows[load], walk, pixel))
+            v[i] = one_at(pixel, uint(walk.channel));
         advance(walk, 1, source);
     }
     return v;
@@ -75,12 +94,12 @@ void fetch(int depth, Walk walk)
 void result(int row, int column, vec4 v)
 {
     if (first_row + row < pixels())
-        store_pixel(pixel_at(first_row + row), first_column + column, v);
+        store_pixel(first_row + row, first_column + column, v);
 }
 
 void main()
 {
-    int column_tiles = (p.y.c + BN - 1) / BN;
+    int column_tiles = (columns() + BN - 1) / BN;
 
     first_row = int(workgroup()) * BM;
     first_column = int(gl_WorkGroupID.z) % column_tiles * BN;

@@ -15,14 +15,14 @@ int first_row, first_column, share;
 FOUR fetch_a(Place place, Walk walk)
 {
     Row row = row_of_place(place);
-    uint at;
+    uint pixel;
     FOUR v = FOUR(0.0);
 
     if ((QUADS & 1u) != 0u)
-        return locate(source, row, walk, at) ? quad0(at) : v;
+        return locate(source, row, walk, pixel) ? quad0(pixel * uint(p.x.c) + uint(walk.channel)) : v;
     for (int i = 0; i < 4; i++) {
-        if (locate(source, row, walk, at))
-            v[i] = ONE(in0[p.base[0] + at]);
+        if (locate(source, row, walk, pixel))
+            v[i] = ONE(in0[p.base[0] + pixel * uint(p.x.c) + uint(walk.channel)]);
         advance(walk, 1, source);
     }
     return v;

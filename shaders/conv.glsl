@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* What the tiled convolutions share: which pixels there are, where they look, what becomes of a sum. Operand 0 is x and
  * operand 1 w, or with DATA dy and w. */
+#ifndef DATA
+#include "conv-finish.glsl"
+#endif
 
 Source source;
 #ifdef DATA
@@ -53,43 +56,66 @@ uint weight_at(Walk walk, int column)
     return uint(((k.y * p.w.h + k.x) * p.w.w + column) * p.w.c + walk.channel);
 }
 #else
-void source_make(int index) { source = Source(ivec2(p.x.w, p.x.h), ivec2(p.w.h, p.w.n), p.x.c); }
+ivec2 grid; /* size of the output before it is shuffled */
 
-int pixels() { return p.y.n * p.y.h * p.y.w; }
+void source_make(int index)
+{
+    source = Source(ivec2(p.x.w, p.x.h), ivec2(p.w.h, p.w.n), p.w.w);
+    grid = (source.size + 2 * p.i[1] - source.kernel) / p.i[0] + 1;
+}
 
-uint pixel_at(int pixel) { return uint(pixel); }
+int pixels() { return p.y.n * grid.y * grid.x; }
 
 Row row_of_pixel(int pixel)
 {
-    ivec2 at = ivec2(pixel % p.y.w, pixel / p.y.w % p.y.h) * p.i[0] - p.i[1];
+    ivec2 at = ivec2(pixel % grid.x, pixel / grid.x % grid.y) * p.i[0] - p.i[1];
 
-    return row_at(source, pixel / p.y.w / p.y.h, at, pixel >= pixels());
+    return row_at(source, pixel / grid.x / grid.y, at, pixel >= pixels());
 }
 #endif
+
+int columns()
+{
+#ifdef DATA
+    return p.w.w;
+#else
+    return p.w.c;
+#endif
+}
 
 int depth_of(Source s) { return s.kernel.y * s.kernel.x * s.channels; }
 
-float finished(uint at, uint channel, float v)
+#ifdef DATA
+void store_pixel(int pixel, int channel, vec4 v)
 {
-#ifndef DATA
-    v += (has(2) ? load2(channel) : 0.0) + (has(3) ? load3(at) : 0.0);
-    v = p.i[2] == 1 && v < 0.0 ? v * p.f : v;
-#endif
-    return v;
-}
+    uint at = pixel_at(pixel) * uint(p.y.c) + uint(channel);
 
-/* Four neighbouring channels of a pixel. */
-void store_pixel(uint pixel, int channel, vec4 v)
-{
-    uint at = pixel * uint(p.y.c) + uint(channel);
-
-    for (int k = 0; k < 4 && channel + k < p.y.c; k++)
-        v[k] = finished(at + uint(k), uint(channel + k), v[k]);
     if ((QUADS & 4u) != 0u) {
         if (channel < p.y.c)
-            quads_out[(p.base[4] + at) / 4] = STORE4(v);
+            quads_out[(p.base[6] + at) / 4] = STORE4(v);
     } else {
         for (int k = 0; k < 4 && channel + k < p.y.c; k++)
             store(at + uint(k), v[k]);
     }
 }
+#else
+void store_pixel(int pixel, int channel, vec4 v)
+{
+    uint at = uint(pixel) * uint(p.y.c) + uint(channel);
+
+    if ((FUSED & 2u) != 0u) {
+        for (int k = 0; k < 4 && channel + k < p.w.c; k++)
+            store_shuffled(pixel / grid.x / grid.y, ivec2(pixel % grid.x, pixel / grid.x % grid.y), channel + k, v[k]);
+        return;
+    }
+    for (int k = 0; k < 4 && channel + k < p.y.c; k++)
+        v[k] = finished(at + uint(k), uint(channel + k), v[k]);
+    if ((QUADS & 4u) != 0u) {
+        if (channel < p.y.c)
+            quads_out[(p.base[6] + at) / 4] = STORE4(v);
+    } else {
+        for (int k = 0; k < 4 && channel + k < p.y.c; k++)
+            store(at + uint(k), v[k]);
+    }
+}
+#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Convolution as a matrix product without the matrix. A row is an output pixel; along it run kernel rows, kernel columns
- * and channels. In NHWC a kernel row of one pixel is one run of `kernel.x * channels` neighbouring elements, so a row is
- * `kernel.y` runs, and the part of a run that lies inside the picture is an interval of it.
+ * and channels, of which an invocation keeps its place, so that no address needs a division.
  *
  * The same holds for the gradient by x: with stride 1 it is a convolution of dy with the mirrored kernel. With stride s
  * the pixels of each phase, (y + pad) % s and (x + pad) % s, see only every s-th kernel row and column, so each phase is
@@ -13,10 +12,10 @@ struct Source {
     int channels;
 };
 
-/* Where a pixel's runs start and which part of them is inside. */
+/* The pixel under the kernel's corner, which may lie in the padding. */
 struct Row {
-    uint origin; /* of its first element, modulo 2^32: padding lies before the picture */
-    int y, low, high;
+    uint pixel; /* modulo 2^32 */
+    ivec2 corner;
 };
 
 /* A place along a row. */
@@ -36,18 +35,17 @@ void advance(inout Walk walk, int step, Source s)
     }
 }
 
-/* The row of the kernel that lies at `corner` of picture n; none: all outside. */
+/* The row whose kernel lies at `corner` of picture n; none: all outside. */
 Row row_at(Source s, int n, ivec2 corner, bool none)
 {
-    return Row(uint((n * s.size.y + corner.y) * s.size.x + corner.x) * uint(s.channels), none ? -0x40000000 : corner.y,
-               max(0, -corner.x) * s.channels, min(s.kernel.x, s.size.x - corner.x) * s.channels);
+    return Row(uint((n * s.size.y + corner.y) * s.size.x + corner.x), none ? ivec2(-0x40000000) : corner);
 }
 
-/* The place of an element in its picture, or false where it is outside. */
-bool locate(Source s, Row row, Walk walk, out uint at)
+/* The pixel of a place, or false where it is outside. */
+bool locate(Source s, Row row, Walk walk, out uint pixel)
 {
-    int y = row.y + walk.row, along = walk.column * s.channels + walk.channel;
+    ivec2 at = row.corner + ivec2(walk.column, walk.row);
 
-    at = row.origin + uint(walk.row * s.size.x * s.channels + along);
-    return walk.row < s.kernel.y && y >= 0 && y < s.size.y && along >= row.low && along < row.high;
+    pixel = row.pixel + uint(walk.row * s.size.x + walk.column);
+    return walk.row < s.kernel.y && at.x >= 0 && at.x < s.size.x && at.y >= 0 && at.y < s.size.y;
 }

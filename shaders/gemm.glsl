@@ -22,10 +22,12 @@ layout(constant_id = 7) const uint QUADS = 0; /* bit 0: operand 0 can be read in
 
 layout(set = 0, binding = 0) readonly buffer In0Quads { STORE4 quads0[]; };
 layout(set = 0, binding = 1) readonly buffer In1Quads { STORE4 quads1[]; };
-layout(set = 0, binding = 4) buffer OutQuads { STORE4 quads_out[]; };
+layout(set = 0, binding = 4) readonly buffer In4Quads { STORE4 quads4[]; };
+layout(set = 0, binding = 6) buffer OutQuads { STORE4 quads_out[]; };
 
 FOUR quad0(uint at) { return FOUR(quads0[(p.base[0] + at) / 4]); }
 FOUR quad1(uint at) { return FOUR(quads1[(p.base[1] + at) / 4]); }
+FOUR quad4(uint at) { return FOUR(quads4[(p.base[4] + at) / 4]); }
 
 /* Where the fours lie that an invocation fetches: the first index across, and down, of load `load`. */
 #ifdef A_WIDE

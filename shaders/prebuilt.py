@@ -11,6 +11,7 @@ import os
 import re
 import sys
 
+sys.dont_write_bytecode = True # the sources' folder stays as it is
 from compile import includes, spirv
 
 HASHES = 'SOURCES'

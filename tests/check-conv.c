@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Convolution, its two gradients, and sums over pixels on the Vulkan device, every row of the tile table against the reference: drawn
- * shapes, odd sizes, single pixels, borders of tiles, 1 to 200 channels, strides, batches, all-padding pixels. Around
- * every operand lies NaN, around every result a mark: what reads or writes outside is seen. */
+/* Convolution, its two gradients, and sums over pixels on the Vulkan device, every row of the tile table against the
+ * reference: drawn shapes, odd sizes, single pixels, borders of tiles, 1 to 200 channels, strides, batches, all-padding
+ * pixels. Around every operand lies NaN, around every result a mark: what reads or writes outside is seen. */
 #include "cpu/cpu-executor.h"
 #include "ops/ops.h"
 #include "tested-device.h"
@@ -267,7 +267,8 @@ static void work_clear(Work *w)
 
 static void check(const Work *w, gboolean half, const char *fill_name)
 {
-    YonosVulkanOptions options = {tested_device(), half ? YONOS_VULKAN_HALF : YONOS_VULKAN_SINGLE};
+    YonosVulkanOptions options = {.device = tested_device(),
+                                  .half = half ? YONOS_VULKAN_HALF : YONOS_VULKAN_SINGLE};
     GError *error = NULL;
     YonosExecutor *ex = yonos_vulkan_executor_new(w->graph, &options, &error);
     char *how = g_strdup_printf("tile %s, %s, %s values", g_getenv("YONOS_TILE"), half ? "fp16" : "fp32", fill_name);
@@ -288,7 +289,7 @@ static gboolean has_coopmat(void)
     YonosVkDevice d = {0};
     gboolean has;
 
-    yonos_vk_device_open(&d, &(YonosVulkanOptions){tested_device(), YONOS_VULKAN_SINGLE}, NULL);
+    yonos_vk_device_open(&d, &(YonosVulkanOptions){.device = tested_device()}, NULL);
     has = d.features.coopmat;
     if (has)
         g_test_message("cooperative matrices of %u x %u x %u, subgroups of %u", d.features.m, d.features.n,

@@ -166,12 +166,21 @@ static gpointer conv_prepare(const YonosNode *node, Direction direction, const S
     return NULL;
 }
 
+/* What graph/fuse.h joins for kernels that can: left to the reference. */
+static gboolean does_more(const YonosNode *node)
+{
+    for (int k = YONOS_CONV_SECOND; k < node->n_inputs; k++)
+        if (node->in[k] >= 0)
+            return TRUE;
+    return node->i[3] > 1 || node->i[5] || node->i[6];
+}
+
 static gpointer prepare_forward(const YonosGraph *g, const YonosNode *node)
 {
     Shapes s = {yonos_graph_shape(g, node->in[0]), yonos_graph_shape(g, node->in[1]), yonos_graph_shape(g, node->out),
                 node->n_inputs > 2 && node->in[2] >= 0, node->n_inputs > 3 && node->in[3] >= 0};
 
-    if (node->i[2] != YONOS_ACT_NONE && node->i[2] != YONOS_ACT_LEAKY)
+    if ((node->i[2] != YONOS_ACT_NONE && node->i[2] != YONOS_ACT_LEAKY) || does_more(node))
         return NULL;
     return conv_prepare(node, FORWARD, &s);
 }

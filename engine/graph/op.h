@@ -51,6 +51,16 @@ typedef enum {
     YONOS_ACT_CODES, /* clipped to 0..1 and rounded to 8-bit codes, k / 255; no gradient: pictures are data */
 } YonosAct;
 
+/* A convolution may do more in passing, where graph/fuse.h lets it; ops/conv.c has the attributes. Its operands: */
+enum {
+    YONOS_CONV_BIAS = 2,
+    YONOS_CONV_RESIDUAL, /* of the output's shape */
+    YONOS_CONV_SECOND,   /* channels that follow those of x */
+    YONOS_CONV_BASE,     /* a picture whose bicubic enlargement is added */
+    YONOS_CONV_OPERANDS,
+};
+#define YONOS_CONV_MOST_SHUFFLE 16
+
 /* What a reference or an override gets: operands resolved to memory, NULL for absent ones. */
 typedef struct {
     const YonosNode *node;

@@ -5,27 +5,61 @@
 #include <math.h>
 #include <string.h>
 
-/* Attributes: i = {stride, pad, act}, f = {slope}. The gradients carry the same stride and pad. */
+/* Attributes: i = {stride, pad, act, shuffle, base, height, width}, f = {slope}. The gradients carry the same stride and
+ * pad. The last four are for convolutions that other nodes were joined to (graph/fuse.h) and have no gradient: the
+ * output is shuffled to space by `shuffle` (0 or 1: not) and cropped to `height` x `width` (0: not); then residual and
+ * bicubic base, enlarged by `base`, are added, and the activation comes last. */
 
 static int out_side(int in, int kernel, const YonosNode *node)
 {
     return (in + 2 * node->i[1] - kernel) / node->i[0] + 1;
 }
 
+/* Of the output before it is shuffled. */
+static YonosShape sums_shape(YonosShape x, YonosShape w, const YonosNode *node)
+{
+    return (YonosShape){x.n, out_side(x.h, w.n, node), out_side(x.w, w.h, node), w.c};
+}
+
+static YonosShape conv_operand(YonosGraph *g, const YonosNode *node, int k)
+{
+    return yonos_graph_shape(g, node->n_inputs > k ? node->in[k] : YONOS_NONE);
+}
+
+static void joined_shape(YonosGraph *g, const YonosNode *node, YonosShape *out)
+{
+    YonosShape base = conv_operand(g, node, YONOS_CONV_BASE);
+    int r = MAX(1, node->i[3]), height = node->i[5], width = node->i[6];
+
+    if (r > YONOS_CONV_MOST_SHUFFLE || out->c % (r * r)) {
+        yonos_graph_fail(g, "%d channels cannot be shuffled to space by %d.", out->c, r);
+        return;
+    }
+    *out = (YonosShape){out->n, out->h * r, out->w * r, out->c / (r * r)};
+    if (height < 0 || width < 0 || height > out->h || width > out->w)
+        yonos_graph_fail(g, "%d x %d is no part of %d x %d.", width, height, out->w, out->h);
+    out->h = height ? height : out->h;
+    out->w = width ? width : out->w;
+    if (base.c && !yonos_shape_equal(*out, (YonosShape){base.n, base.h * node->i[4], base.w * node->i[4], base.c}))
+        yonos_graph_fail(g, "A convolution's base does not fit its output.");
+}
+
 static void conv_shape(YonosGraph *g, const YonosNode *node, YonosShape *out)
 {
     YonosShape x = yonos_graph_shape(g, node->in[0]), w = yonos_graph_shape(g, node->in[1]);
-    YonosShape b = yonos_graph_shape(g, node->n_inputs > 2 ? node->in[2] : YONOS_NONE);
-    YonosShape r = yonos_graph_shape(g, node->n_inputs > 3 ? node->in[3] : YONOS_NONE);
+    YonosShape b = conv_operand(g, node, YONOS_CONV_BIAS), r = conv_operand(g, node, YONOS_CONV_RESIDUAL);
+    YonosShape second = conv_operand(g, node, YONOS_CONV_SECOND);
 
-    if (w.w != x.c || node->i[0] < 1 || node->i[1] < 0 || x.h + 2 * node->i[1] < w.n || x.w + 2 * node->i[1] < w.h) {
+    if (w.w != x.c + second.c || node->i[0] < 1 || node->i[1] < 0 || x.h + 2 * node->i[1] < w.n ||
+        x.w + 2 * node->i[1] < w.h || (second.c && (second.n != x.n || second.h != x.h || second.w != x.w))) {
         yonos_graph_fail(g, "A %d x %d convolution of %d channels does not fit a %d x %d x %d input.", w.n, w.h, w.w,
-                         x.h, x.w, x.c);
+                         x.h, x.w, x.c + second.c);
         return;
     }
-    *out = (YonosShape){x.n, out_side(x.h, w.n, node), out_side(x.w, w.h, node), w.c};
+    *out = sums_shape(x, w, node);
     if (b.c && b.c != w.c)
         yonos_graph_fail(g, "A convolution of %d outputs has a bias of %d.", w.c, b.c);
+    joined_shape(g, node, out);
     if (r.c && !yonos_shape_equal(r, *out))
         yonos_graph_fail(g, "A convolution's residual has another shape than its output.");
 }
@@ -35,28 +69,61 @@ static float act_apply(const YonosNode *node, float v)
     return node->i[2] == YONOS_ACT_LEAKY && v < 0 ? v * node->f[0] : v;
 }
 
+static double base_at(const YonosCall *c, int n, int y, int x, int channel)
+{
+    YonosShape s = c->in_shape[YONOS_CONV_BASE];
+    double rows[8], columns[8], sum = 0; /* enlarging has four taps */
+    int first_row = yonos_bicubic_window(s.h, c->out_shape.h, y, rows);
+    int first_column = yonos_bicubic_window(s.w, c->out_shape.w, x, columns);
+
+    for (int i = 0; i < yonos_bicubic_taps(s.h, c->out_shape.h); i++)
+        for (int j = 0; j < yonos_bicubic_taps(s.w, c->out_shape.w); j++)
+            if (rows[i] != 0 && columns[j] != 0)
+                sum += rows[i] * columns[j] *
+                       c->in[YONOS_CONV_BASE]
+                            [(((gsize)n * s.h + first_row + i) * s.w + first_column + j) * s.c + channel];
+    return sum;
+}
+
+/* Where sum `o` of a pixel goes, and all that is done to it there. */
+static void conv_store(const YonosCall *c, int n, int oy, int ox, int o, double sum)
+{
+    YonosShape s = c->out_shape;
+    int r = MAX(1, c->node->i[3]), y = oy * r + o / r % r, x = ox * r + o % r, channel = o / (r * r);
+    gsize at = (((gsize)n * s.h + y) * s.w + x) * s.c + channel;
+
+    if (y >= s.h || x >= s.w)
+        return;
+    sum += (c->in[YONOS_CONV_BIAS] ? c->in[YONOS_CONV_BIAS][o] : 0) +
+           (c->in[YONOS_CONV_RESIDUAL] ? c->in[YONOS_CONV_RESIDUAL][at] : 0) +
+           (c->in[YONOS_CONV_BASE] ? base_at(c, n, y, x, channel) : 0);
+    c->out[at] = act_apply(c->node, (float)sum);
+}
+
 static void conv_reference(const YonosCall *c)
 {
-    YonosShape xs = c->in_shape[0], ws = c->in_shape[1], ys = c->out_shape;
-    int stride = c->node->i[0], pad = c->node->i[1];
-    gsize p = 0;
+    YonosShape xs = c->in_shape[0], ws = c->in_shape[1], ys = sums_shape(xs, ws, c->node);
+    int stride = c->node->i[0], pad = c->node->i[1], second = ws.w - xs.c;
 
     for (int n = 0; n < ys.n; n++)
         for (int oy = 0; oy < ys.h; oy++)
             for (int ox = 0; ox < ys.w; ox++)
-                for (int o = 0; o < ys.c; o++, p++) {
-                    double sum = (c->in[2] ? c->in[2][o] : 0) + (c->in[3] ? c->in[3][p] : 0);
+                for (int o = 0; o < ys.c; o++) {
+                    double sum = 0;
                     for (int ky = 0; ky < ws.n; ky++)
                         for (int kx = 0; kx < ws.h; kx++) {
                             int y = oy * stride + ky - pad, x = ox * stride + kx - pad;
                             if (y < 0 || y >= xs.h || x < 0 || x >= xs.w)
                                 continue;
-                            const float *in = c->in[0] + (((gsize)n * xs.h + y) * xs.w + x) * xs.c;
+                            gsize pixel = ((gsize)n * xs.h + y) * xs.w + x;
                             const float *w = c->in[1] + ((gsize)(ky * ws.h + kx) * ws.w) * ws.c + o;
                             for (int i = 0; i < xs.c; i++)
-                                sum += (double)in[i] * w[(gsize)i * ws.c];
+                                sum += (double)c->in[0][pixel * xs.c + i] * w[(gsize)i * ws.c];
+                            for (int i = 0; i < second; i++)
+                                sum += (double)c->in[YONOS_CONV_SECOND][pixel * second + i] *
+                                       w[(gsize)(xs.c + i) * ws.c];
                         }
-                    c->out[p] = act_apply(c->node, (float)sum);
+                    conv_store(c, n, oy, ox, o, sum);
                 }
 }
 
@@ -79,7 +146,7 @@ static void conv_gradient(YonosGraph *g, const YonosNode *node, YonosTensorId dy
         yonos_append(g, YONOS_OP_SUM_PIXELS, 1, &dy, db, (int[]){0}, 1, 0, 0);
 }
 
-const YonosOp yonos_op_conv = {"conv", 2, 4, FALSE, conv_shape, conv_reference, conv_gradient};
+const YonosOp yonos_op_conv = {"conv", 2, YONOS_CONV_OPERANDS, FALSE, conv_shape, conv_reference, conv_gradient};
 
 static void conv_data_shape(YonosGraph *g, const YonosNode *node, YonosShape *out)
 {

@@ -16,6 +16,25 @@ static guint64 pixels_of(YonosShape s)
     return (guint64)s.n * s.h * s.w;
 }
 
+/* Of a convolution before it is shuffled. */
+static YonosShape sums_of(const YonosVkPush *push)
+{
+    int stride = push->i[0], pad = push->i[1];
+
+    return (YonosShape){push->x.n, (push->x.h + 2 * pad - push->w.n) / stride + 1,
+                        (push->x.w + 2 * pad - push->w.h) / stride + 1, push->w.c};
+}
+
+/* FUSED of shaders/conv-finish.glsl */
+static guint32 fused(const YonosVkPush *push)
+{
+    YonosShape sums = sums_of(push);
+    gboolean second = push->present >> YONOS_CONV_SECOND & 1;
+    gboolean moved = !yonos_shape_equal(sums, push->y) || push->present >> YONOS_CONV_BASE & 1;
+
+    return (second ? 1 : 0) | (moved ? 2 : 0);
+}
+
 static gboolean in_fours(const YonosVkPush *push, int binding, int channels)
 {
     return (push->base[binding] | (guint32)channels) % 4 == 0;
@@ -46,22 +65,30 @@ static void tile_set(const YonosVkDevice *d, YonosVkPass *pass, const YonosVkTil
     }
 }
 
+/* Of a convolution's input, which may be two. */
+static gboolean x_in_fours(const YonosVkPush *push)
+{
+    return in_fours(push, 0, push->x.c) && (!(fused(push) & 1) || in_fours(push, YONOS_CONV_SECOND, push->w.w));
+}
+
 static void plan_direct(YonosVkPass *pass)
 {
     YonosVkPush *push = &pass->push;
+    YonosShape sums = sums_of(push);
 
     pass->shader = YONOS_VK_SHADER_conv;
-    pass->constants[0] = in_fours(push, 0, push->x.c) && in_fours(push, 1, push->w.c);
-    push->work = (guint32)push->y.n * push->y.h * over(push->y.w, PIXELS);
+    pass->constants[0] = (x_in_fours(push) && in_fours(push, 1, push->w.c) ? 1 : 0) | fused(push) << 1;
+    push->work = (guint32)sums.n * sums.h * over(sums.w, PIXELS);
     pass->groups[0] = over(push->work, 64);
-    pass->groups[2] = over(push->y.c, 4);
+    pass->groups[2] = over(sums.c, 4);
 }
 
 void yonos_vk_plan_conv(const YonosVkDevice *d, gboolean half, YonosVkDispatch *dispatch)
 {
     YonosVkPass *pass = &dispatch->pass[0];
     const YonosVkPush *push = &pass->push;
-    YonosVkProduct product = {pixels_of(push->y), push->y.c, (guint64)push->w.n * push->w.h * push->w.w, TRUE,
+    YonosShape sums = sums_of(push);
+    YonosVkProduct product = {pixels_of(sums), sums.c, (guint64)push->w.n * push->w.h * push->w.w, TRUE,
                               half};
     const YonosVkTile *tile = yonos_vk_tile_choose(d, &product);
 
@@ -70,6 +97,9 @@ void yonos_vk_plan_conv(const YonosVkDevice *d, gboolean half, YonosVkDispatch *
         return;
     }
     tile_set(d, pass, tile, YONOS_VK_SHADER_conv_tiled, YONOS_VK_SHADER_conv_coopmat);
+    pass->constants[0] = fused(push);
+    if (!x_in_fours(push))
+        pass->constants[7] &= ~1u;
     pass->groups[0] = over(product.rows, tile->rows);
     pass->groups[2] = over(product.columns, tile->columns);
 }

@@ -5,9 +5,9 @@
 #include "vulkan/vk-device.h"
 #include "vulkan/vk-shader.h"
 
-/* The kernels: one row an op (vk-kernels.c), which becomes one or two passes of shaders. Bindings 0 to 3 are the
- * operands, 4 is the output, 5 is scratch memory between two passes; absent ones are bound to the output. */
-#define YONOS_VK_OPERANDS 4
+/* The kernels: one row an op (vk-kernels.c), which becomes one or two passes of shaders. Bindings 0 to 5 are the
+ * operands, 6 is the output, 7 is scratch memory between two passes; absent ones are bound to the output. */
+#define YONOS_VK_OPERANDS 6
 #define YONOS_VK_OUT YONOS_VK_OPERANDS
 #define YONOS_VK_SCRATCH (YONOS_VK_OUT + 1)
 #define YONOS_VK_BINDINGS (YONOS_VK_SCRATCH + 1)
@@ -17,7 +17,7 @@
 /* What every kernel is told; the block of shaders/common.glsl. */
 typedef struct {
     YonosShape x, w, y; /* of operand 0, operand 1 and the output */
-    gint32 i[4];
+    gint32 i[6];
     guint32 base[YONOS_VK_OUT + 1]; /* elements from a binding's start to the tensor */
     guint32 present;                /* bit k: operand k is there */
     float f;

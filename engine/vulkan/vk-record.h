@@ -21,7 +21,7 @@ typedef struct {
     VkQueryPool stamps;    /* written at the start and after the last node, or after every one; may be none */
     gboolean stamp_nodes;
     VkDescriptorPool pool; /* made by yonos_vk_record, owned by the caller; so is */
-    YonosVkBuffer scratch; /* what nodes of two passes leave in between; made here unless it is that of a record before */
+    YonosVkBuffer scratch; /* what nodes of two passes leave in between; made here unless it is there already */
     GArray *reads, *writes; /* YonosVkSpan since the last barrier */
 } YonosVkRecord;
 

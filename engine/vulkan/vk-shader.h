@@ -8,7 +8,7 @@
     X(conv) X(conv_tiled) X(conv_data) X(conv_weights) X(sum_pixels) X(sum_shares) X(act) X(act_grad) X(add)           \
     X(concat) X(slice) X(embed) X(shuffle) X(unshuffle) X(nearest) X(sum_blocks) X(resize) X(extent) X(group_norm)     \
     X(l1) X(l1_grad) X(mse) X(mse_grad) X(mix) X(group_norm_data) X(group_norm_scale) X(resize_grad) X(extent_grad)    \
-    X(max_pool) X(max_pool_grad) X(unit_norm) X(unit_norm_grad) X(hinge) X(hinge_grad)         \
+    X(max_pool) X(max_pool_grad) X(unit_norm) X(unit_norm_grad) X(hinge) X(hinge_grad)                                 \
     X(window) X(window_grad)
 
 /* With cooperative matrices, so for fp16 only. */

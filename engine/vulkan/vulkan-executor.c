@@ -2,6 +2,7 @@
 #include "vulkan/vulkan-executor.h"
 #include "base/error.h"
 #include "base/half-rows.h"
+#include "graph/fuse.h"
 #include "graph/plan.h"
 #include "vulkan/vk-cache.h"
 #include "vulkan/vk-memory.h"
@@ -13,6 +14,7 @@
 
 typedef struct {
     YonosExecutor base;
+    YonosGraph *fused; /* what runs */
     YonosVkDevice device;
     YonosVkKernels kernels;
     YonosVkBuffer arena, staging, scratch;
@@ -100,6 +102,7 @@ static void vulkan_free(YonosExecutor *ex)
         yonos_vk_buffer_clear(&vk->device, &vk->scratch);
     }
     yonos_vk_device_close(&vk->device);
+    yonos_graph_free(vk->fused);
     g_free(vk->buffers);
     g_free(vk);
 }
@@ -276,7 +279,8 @@ YonosExecutor *yonos_vulkan_executor_new(const YonosGraph *graph, const YonosVul
     YonosPlan plan = {0};
     gboolean done;
 
-    vk->base = (YonosExecutor){.class = &vulkan_class, .graph = graph};
+    vk->fused = yonos_graph_fuse(graph, g_strcmp0(g_getenv("YONOS_DISABLE_FUSION"), "1") ? YONOS_FUSE_ALL : 0);
+    vk->base = (YonosExecutor){.class = &vulkan_class, .graph = vk->fused};
     done = yonos_vk_device_open(&vk->device, options ? options : &(YonosVulkanOptions){0}, error);
     if (done) {
         vk->base.element_size = vk->device.half ? sizeof(guint16) : sizeof(float);

@@ -148,8 +148,8 @@ static void bench_graph(const Bench *b, const Peak *peak, const char *section, c
         whole.seconds[MAX(run, 0)] = ex->device_seconds > 0 ? ex->device_seconds : now() - start;
         if (!yonos_executor_profile(ex, seconds, &error))
             g_error("%s", error->message);
-        for (guint k = 0; run >= 0 && k < g->nodes->len; k++) {
-            const YonosNode *node = &g_array_index(g->nodes, YonosNode, k);
+        for (guint k = 0; run >= 0 && k < ex->graph->nodes->len; k++) {
+            const YonosNode *node = &g_array_index(ex->graph->nodes, YonosNode, k);
             Kind *kind = kind_of(kinds, node_name(g, node), b->runs);
             kind->seconds[run] += seconds[k];
             kind->flops += run ? 0 : bench_node_flops(g, node);

@@ -1,0 +1,31 @@
+#!/bin/sh
+# Checks the kernels with cooperative matrices without a GPU: in a Debian 13 chroot, on the software driver of its
+# backports. Rebuilds shaders/prebuilt there and compares; `tests/trixie.sh make` writes it instead.
+# Needs root and debootstrap; the chroot (TRIXIE=folder, 3 GB) is made on the first run, which takes some minutes, and kept.
+set -eu
+cd "$(dirname "$0")/.."
+root=${TRIXIE:-/var/tmp/yonos-trixie}
+mirror=${DEBIAN_MIRROR:-$(sed -n "s/^\(deb\|URIs:\) .*\(https*:[^ ]*\).*/\2/p" /etc/apt/sources.list /etc/apt/sources.list.d/* 2>/dev/null | grep -v security | head -n 1)}
+in_root() { chroot "$root" env DEBIAN_FRONTEND=noninteractive "$@"; }
+
+if [ ! -e "$root/ready" ]; then
+    debootstrap --variant=minbase trixie "$root" "$mirror"
+    echo "deb $mirror trixie-backports main" >"$root/etc/apt/sources.list.d/backports.list"
+    in_root apt-get update -qq
+    # one set of versions: the drivers of the backports want their own libwayland
+    in_root apt-get install -y -qq --no-install-recommends -t trixie-backports meson ninja-build dpkg-dev pkg-config \
+        gcc libc6-dev python3 libglib2.0-dev libjson-glib-dev libgstreamer1.0-dev libgstreamer-plugins-base1.0-dev \
+        libvulkan-dev glslang-tools spirv-tools vulkan-validationlayers mesa-vulkan-drivers
+    touch "$root/ready"
+fi
+mkdir -p "$root/source"
+mount --bind "$PWD" "$root/source"
+trap 'umount "$root/source"' EXIT
+# Debian 13's oneDNN has another C API; the kernels are checked against the plain references anyway
+[ -d "$root/build" ] || in_root meson setup /build /source -Donednn=false -Dwerror=true
+if [ "${1:-}" = make ]; then
+    in_root ninja -C /build prebuilt
+    exit
+fi
+in_root ninja -C /build tests/check-conv tests/check-fusion
+in_root env YONOS_TEST_COOPMAT=1 meson test -C /build --no-rebuild --print-errorlogs prebuilt conv fusion
