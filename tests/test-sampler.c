@@ -439,6 +439,8 @@ static int difference(const YonosPicture *a, const YonosPicture *b, double *mean
 /* One step is what the exported model does, but for its fp16 weights; more steps do something else. */
 static void check_chain(int scale, const char *predict, const char *input)
 {
+    char *fact = g_strconcat(YONOS_MODEL_INPUT "=", input, NULL);
+    const char *facts[] = {fact, NULL};
     YonosPicture small = yonos_picture_new(19, 11), model, one, three, bicubic;
     char *path = g_build_filename(folder, "model.safetensors", NULL);
     double mean, other, residual;
@@ -448,7 +450,7 @@ static void check_chain(int scale, const char *predict, const char *input)
     for (int k = 0; k < small.width * small.height * 3; k++)
         small.rgb[k] = 64 + yonos_random_bits(SEED, k) % 128;
     write_chain(scale, predict, input);
-    g_assert_true(yonos_export(folder, "fast", scale, NULL, path, &error));
+    g_assert_true(yonos_export(folder, "fast", scale, facts, path, &error));
     model = enlarged(yonos_enlarger_model(path, "cpu", &error), &small);
     one = enlarged(yonos_enlarger_chain(folder, scale, 1, "cpu", &error), &small);
     three = enlarged(yonos_enlarger_chain(folder, scale, 3, "cpu", &error), &small);
@@ -470,6 +472,7 @@ static void check_chain(int scale, const char *predict, const char *input)
     remove_chain(scale);
     g_remove(path);
     g_free(path);
+    g_free(fact);
 }
 
 static void test_chain(void)

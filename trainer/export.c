@@ -101,8 +101,8 @@ static gboolean read_input(const char *folder, int scale, gboolean *faithful, GE
     return ok;
 }
 
-static gboolean gather(const YonosGraph *g, const char *folder, int scale, gboolean perceptual, float *values,
-                       GHashTable *metadata, GError **error)
+static gboolean gather(const YonosGraph *g, const char *folder, int scale, gboolean faithful, gboolean perceptual,
+                       float *values, GHashTable *metadata, GError **error)
 {
     /* stage, its prefix, ours */
     static const char *const from[][3] = {{"autoencoder", "hr_encoder.", "hr_encoder."},
@@ -110,7 +110,7 @@ static gboolean gather(const YonosGraph *g, const char *folder, int scale, gbool
                                           {"teacher", "student.", "student."},
                                           {"decoder", "decoder.", "decoder."},
                                           {"perceptual", "decoder.", "perceptual."}};
-    guint left_out = g_hash_table_contains(metadata, YONOS_MODEL_INPUT) ? 1 : 0;
+    guint left_out = faithful ? 1 : 0;
     gboolean ok = TRUE;
 
     for (guint i = 0; ok && i < G_N_ELEMENTS(from) - !perceptual; i++) {
@@ -165,7 +165,7 @@ gboolean yonos_export(const char *folder, const char *tier, int scale, const cha
     if (!perceptual && g_hash_table_contains(metadata, "fidelity"))
         yonos_graph_fail(g, "A fidelity needs two decoders, and there is no %s; leave it out.", second);
     values = g_new0(float, g_array_index(g->buffers, YonosBuffer, g->param_buffer).size);
-    ok = ok && yonos_graph_check(g, error) && gather(g, folder, scale, perceptual, values, metadata, error) &&
+    ok = ok && yonos_graph_check(g, error) && gather(g, folder, scale, faithful, perceptual, values, metadata, error) &&
          yonos_model_file_write(path, g, values, YONOS_ST_F16, NULL, metadata, error);
     g_free(values);
     g_free(second);
