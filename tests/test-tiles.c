@@ -184,6 +184,8 @@ static gboolean fails_from(const char *call, guint n, int result)
     spy_fails = NULL;
     failed = error != NULL;
     g_assert_true(failed || large);
+    if (failed)
+        g_test_message("%s, call %u: %s", call, n, error->message);
     g_assert_true(!failed || (error->domain == YONOS_ERROR && strstr(error->message, call)));
     if (failed && up) { /* it was the device's failure, and goes on when that does */
         g_clear_error(&error);

@@ -40,7 +40,10 @@ SPY(vkCreateInstance, 0, (const VkInstanceCreateInfo *i, const VkAllocationCallb
 VKAPI_ATTR VkResult VKAPI_CALL vkCreateDevice(VkPhysicalDevice d, const VkDeviceCreateInfo *i,
                                               const VkAllocationCallbacks *a, VkDevice *o)
 {
-    is_half = i->pNext != NULL;
+    is_half = FALSE;
+    for (const VkBaseInStructure *s = i->pNext; s; s = s->pNext)
+        if (s->sType == VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_16BIT_STORAGE_FEATURES)
+            is_half = ((const VkPhysicalDevice16BitStorageFeatures *)s)->storageBuffer16BitAccess;
     return spy_says_no("vkCreateDevice") ? (VkResult)spy_result
                                          : ((PFN_vkCreateDevice)real("vkCreateDevice"))(d, i, a, o);
 }

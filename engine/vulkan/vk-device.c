@@ -213,6 +213,9 @@ static gboolean half_choose(YonosVkDevice *d, YonosVulkanPrecision wanted, GErro
     yonos_vk_features_find(d->instance, d->physical, &d->features);
     d->half = wanted != YONOS_VULKAN_SINGLE && (wanted == YONOS_VULKAN_HALF || is_real(&d->properties)) &&
               d->features.half;
+    /* no more is asked of the driver than what will be used */
+    d->features.half = d->half;
+    d->features.coopmat = d->features.coopmat && d->half;
     if (d->half || wanted != YONOS_VULKAN_HALF)
         return TRUE;
     g_set_error(error, YONOS_ERROR, YONOS_ERROR_UNSUPPORTED,
@@ -235,8 +238,13 @@ static gboolean device_make(YonosVkDevice *d, GError **error)
                                     .flags = VK_COMMAND_POOL_CREATE_RESET_COMMAND_BUFFER_BIT,
                                     .queueFamilyIndex = d->family};
     VkFenceCreateInfo fence = {.sType = VK_STRUCTURE_TYPE_FENCE_CREATE_INFO};
+    VkResult result;
 
-    VK(yonos_vk_features_device(d->physical, &d->features, info, &d->device));
+    result = yonos_vk_features_device(d->physical, &d->features, info, &d->device);
+    if (result != VK_SUCCESS) {
+        yonos_vk_set_error(error, result, "vkCreateDevice");
+        goto fail;
+    }
     d->driver = driver_text(d);
     vkGetDeviceQueue(d->device, d->family, 0, &d->queue);
     vkGetPhysicalDeviceMemoryProperties(d->physical, &d->memory);
