@@ -12,7 +12,7 @@ typedef struct {
     const char *name;      /* "CPU", or the Vulkan device's */
     const char *driver;    /* of a Vulkan device, with its version; "none" on the CPU */
     const char *precision; /* in which tensors are stored: "fp32" or "fp16" */
-    const char *kernels;   /* their family: "oneDNN", "C", "Vulkan" */
+    const char *kernels;   /* their family: "oneDNN", "C", "Vulkan", "Vulkan, cooperative matrices" */
 } YonosDeviceInfo;
 
 /* What an executor implements; called through the functions below, which check bounds. */

@@ -145,6 +145,7 @@ static gboolean pipeline_make(YonosVkKernels *kernels, YonosVkDevice *d, YonosVk
     code.pCode = yonos_vk_shader_code(pass->shader, kernels->half, &code.codeSize);
     VK(vkCreateShaderModule(d->device, &code, NULL, &info.stage.module));
     VK(vkCreateComputePipelines(d->device, d->cache, 1, &info, NULL, &pass->pipeline));
+    kernels->matrices |= pass->whole_subgroups;
     done = TRUE;
 fail:
     vkDestroyShaderModule(d->device, info.stage.module, NULL);

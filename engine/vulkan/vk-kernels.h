@@ -44,6 +44,7 @@ typedef struct {
 
 typedef struct {
     gboolean half;
+    gboolean matrices; /* one of the pipelines multiplies cooperative matrices */
     VkDescriptorSetLayout set_layout;
     VkPipelineLayout layout;
     GArray *pipelines; /* made when a node first needs it */

@@ -317,15 +317,20 @@ const char *yonos_vulkan_executor_device(const YonosExecutor *ex)
 
 YonosDeviceInfo yonos_vulkan_executor_info(const YonosExecutor *ex)
 {
-    const YonosVkDevice *d = &((const VulkanExecutor *)ex)->device;
+    const VulkanExecutor *vk = (const VulkanExecutor *)ex;
+    const YonosVkDevice *d = &vk->device;
 
-    return (YonosDeviceInfo){d->properties.deviceName, d->driver, d->half ? "fp16" : "fp32", "Vulkan"};
+    return (YonosDeviceInfo){d->properties.deviceName, d->driver, d->half ? "fp16" : "fp32",
+                             vk->kernels.matrices ? "Vulkan, cooperative matrices" : "Vulkan"};
 }
 
 extern const char yonos_vk_shader_digest[]; /* of digest.py */
 
 char *yonos_vulkan_executor_identity(const YonosExecutor *ex)
 {
+    /* that decide between kernels, apart from the precision and what the device can do */
+    static const char *const switches[] = {"YONOS_DISABLE_COOPMAT", "YONOS_DISABLE_SUBGROUPS", "YONOS_DISABLE_FUSION",
+                                           "YONOS_TILE"};
     const YonosVkDevice *d = &((const VulkanExecutor *)ex)->device;
     GString *text = g_string_new(NULL);
 
@@ -333,5 +338,8 @@ char *yonos_vulkan_executor_identity(const YonosExecutor *ex)
         g_string_append_printf(text, "%02x", d->properties.pipelineCacheUUID[k]);
     g_string_append_printf(text, " %s, %s %u, %s, %s", d->properties.deviceName, d->driver, d->properties.driverVersion,
                            d->half ? "fp16" : "fp32", yonos_vk_shader_digest);
+    for (guint k = 0; k < G_N_ELEMENTS(switches); k++)
+        if (g_getenv(switches[k]))
+            g_string_append_printf(text, ", %s=%s", switches[k], g_getenv(switches[k]));
     return g_string_free(text, FALSE);
 }

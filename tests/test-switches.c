@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Each switch that hides a capability of the Vulkan device: that it takes effect, and that what is left computes a
+ * small network as the plain C reference does. */
+#include "base/error.h"
+#include "compare.h"
+#include "cpu/cpu-executor.h"
+#include "models/compact.h"
+#include "tested-device.h"
+#include "vulkan/vk-device.h"
+#include "vulkan/vulkan-executor.h"
+
+#define SEED 20261125
+
+typedef struct {
+    const char *name;                          /* of the environment variable; NULL: none is set */
+    gboolean half, matrices, subgroups, fused; /* what it leaves, where it is there */
+} Switch;
+
+static const Switch switches[] = {
+    {NULL, TRUE, TRUE, TRUE, TRUE},
+    {"YONOS_DISABLE_F16", FALSE, FALSE, TRUE, TRUE},
+    {"YONOS_DISABLE_COOPMAT", TRUE, FALSE, TRUE, TRUE},
+    {"YONOS_DISABLE_SUBGROUPS", TRUE, FALSE, FALSE, TRUE},
+    {"YONOS_DISABLE_FUSION", TRUE, TRUE, TRUE, FALSE},
+};
+
+static YonosGraph *network(void)
+{
+    YonosGraph *g = yonos_graph_new();
+    YonosTensorId x = yonos_graph_input(g, "x", YONOS_F32, (YonosShape){1, 4, 8, 3});
+    YonosTensorId z = yonos_graph_input(g, "z", YONOS_F32, (YonosShape){1, 2, 4, YONOS_COMPACT_LATENT});
+    YonosTensorId y = yonos_compact_upscale(g, yonos_compact_tier("fast"), x, z, 4, YONOS_COMPACT_INPUT_LR);
+    GError *error = NULL;
+
+    g_array_index(g->tensors, YonosTensor, y).buffer =
+        yonos_graph_buffer(g, "y", YONOS_F32, yonos_shape_elements(yonos_graph_shape(g, y)));
+    yonos_graph_check(g, &error);
+    g_assert_no_error(error);
+    return g;
+}
+
+/* Exact in fp16. */
+static void fill(YonosExecutor *a, YonosExecutor *b)
+{
+    GRand *rand = g_rand_new_with_seed(SEED);
+
+    for (guint i = 0; i < a->graph->buffers->len; i++) {
+        gsize n = g_array_index(a->graph->buffers, YonosBuffer, i).size;
+        float *v = g_new(float, MAX(1, n));
+        for (gsize k = 0; k < n; k++)
+            v[k] = (float)g_rand_int_range(rand, -64, 65) / 512;
+        yonos_executor_write(a, i, 0, v, n, NULL);
+        yonos_executor_write(b, i, 0, v, n, NULL);
+        g_free(v);
+    }
+    g_rand_free(rand);
+}
+
+/* A device has no more features than its precision needs. */
+static YonosVkFeatures features(void)
+{
+    YonosVulkanOptions options = {.device = tested_device(), .half = YONOS_VULKAN_HALF};
+    YonosVkDevice d = {0};
+    YonosVkFeatures f;
+    GError *error = NULL;
+
+    if (!yonos_vk_device_open(&d, &options, NULL)) {
+        options.half = YONOS_VULKAN_SINGLE;
+        yonos_vk_device_open(&d, &options, &error);
+        g_assert_no_error(error);
+    }
+    f = d.features;
+    yonos_vk_device_close(&d);
+    return f;
+}
+
+/* Half precision is refused where it is not left. */
+static YonosExecutor *vulkan(const YonosGraph *g, gboolean half)
+{
+    YonosVulkanOptions options = {.device = tested_device(), .half = YONOS_VULKAN_HALF};
+    GError *error = NULL;
+    YonosExecutor *ex = yonos_vulkan_executor_new(g, &options, &error);
+
+    if (!half) {
+        g_assert_error(error, YONOS_ERROR, YONOS_ERROR_UNSUPPORTED);
+        g_clear_error(&error);
+        options.half = YONOS_VULKAN_SINGLE;
+        ex = yonos_vulkan_executor_new(g, &options, &error);
+    }
+    g_assert_no_error(error);
+    return ex;
+}
+
+/* What runs is what `f` says, and right. */
+static void check(const YonosGraph *g, const Switch *s, const YonosVkFeatures *f)
+{
+    YonosExecutor *truth = yonos_cpu_executor_new(g, TRUE, NULL), *ex = vulkan(g, f->half);
+    YonosDeviceInfo info = yonos_vulkan_executor_info(ex);
+    GError *error = NULL;
+
+    g_assert_cmpstr(info.precision, ==, f->half ? "fp16" : "fp32");
+    g_assert_cmpstr(info.kernels, ==, f->coopmat ? "Vulkan, cooperative matrices" : "Vulkan");
+    g_assert_cmpint(ex->graph->nodes->len < g->nodes->len, ==, s->fused);
+    fill(truth, ex);
+    yonos_executor_run(truth, &error);
+    g_assert_no_error(error);
+    yonos_executor_run(ex, &error);
+    g_assert_no_error(error);
+    compare_executors(truth, ex, f->half ? 1e-2 : 2e-5, "%s, %s, seed %d", s->name ? s->name : "no switch",
+                      info.precision, SEED);
+    yonos_executor_free(truth);
+    yonos_executor_free(ex);
+}
+
+static void test_switch(gconstpointer data)
+{
+    const Switch *s = data;
+    YonosVkFeatures all, left;
+    YonosGraph *g;
+
+    if (!yonos_vulkan_has_device(tested_device())) {
+        g_test_skip("no Vulkan device to test");
+        return;
+    }
+    all = features();
+    if (s->name)
+        g_setenv(s->name, "1", TRUE);
+    left = features();
+    g_assert_cmpint(left.half, ==, all.half && s->half);
+    g_assert_cmpint(left.coopmat, ==, all.coopmat && s->matrices);
+    g_assert_cmpint(left.subgroups, ==, all.subgroups && s->subgroups);
+    g_test_message("left: fp16 %d of %d, cooperative matrices %d of %d, subgroups %d of %d", left.half, all.half,
+                   left.coopmat, all.coopmat, left.subgroups, all.subgroups);
+    g = network();
+    check(g, s, &left);
+    yonos_graph_free(g);
+    if (s->name)
+        g_unsetenv(s->name);
+}
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    g_setenv("YONOS_TILE", "7",
+             TRUE); /* with cooperative matrices, where they are left: by itself no software driver has it */
+    for (guint k = 0; k < G_N_ELEMENTS(switches); k++) {
+        char *path = g_strconcat("/switches/", switches[k].name ? switches[k].name : "none", NULL);
+        g_test_add_data_func(path, &switches[k], test_switch);
+        g_free(path);
+    }
+    return g_test_run();
+}
