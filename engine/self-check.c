@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "self-check.h"
+#include "base/cache.h"
 #include "base/error.h"
 #include "base/random.h"
 
 #include <math.h>
 
 #define SEED 20261124
+#define CHECKED "checked"
 
 static gboolean fill(YonosExecutor *trusted, YonosExecutor *checked, YonosBufferId buffer, GError **error)
 {
@@ -54,32 +56,18 @@ gboolean yonos_self_check(YonosExecutor *trusted, YonosExecutor *checked, YonosB
            compare(trusted, checked, y, tolerance, error);
 }
 
-static char *path_of(const char *identity)
-{
-    char *digest = g_compute_checksum_for_string(G_CHECKSUM_SHA256, identity, -1);
-    char *name = g_strconcat("checked-", digest, NULL);
-    char *path = g_build_filename(g_get_user_cache_dir(), "gst-yonos", name, NULL);
-
-    g_free(digest);
-    g_free(name);
-    return path;
-}
-
 gboolean yonos_self_check_passed(const char *identity)
 {
-    char *path = path_of(identity);
-    gboolean passed = g_strcmp0(g_getenv("YONOS_SELF_CHECK"), "always") && g_file_test(path, G_FILE_TEST_IS_REGULAR);
+    char *data = NULL;
+    gsize size;
+    gboolean passed = g_strcmp0(g_getenv("YONOS_SELF_CHECK"), "always") &&
+                      yonos_cache_read(CHECKED, identity, &data, &size);
 
-    g_free(path);
+    g_free(data);
     return passed;
 }
 
 void yonos_self_check_remember(const char *identity)
 {
-    char *path = path_of(identity), *folder = g_path_get_dirname(path);
-
-    if (!g_mkdir_with_parents(folder, 0700))
-        g_file_set_contents(path, identity, -1, NULL);
-    g_free(folder);
-    g_free(path);
+    yonos_cache_write(CHECKED, identity, "", 0);
 }

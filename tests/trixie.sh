@@ -5,10 +5,12 @@
 set -eu
 cd "$(dirname "$0")/.."
 root=${TRIXIE:-/var/tmp/yonos-trixie}
-mirror=${DEBIAN_MIRROR:-$(sed -n "s/^\(deb\|URIs:\) .*\(https*:[^ ]*\).*/\2/p" /etc/apt/sources.list /etc/apt/sources.list.d/* 2>/dev/null | grep -v security | head -n 1)}
+mirror=${DEBIAN_MIRROR:-$(apt-get indextargets --format '$(REPO_URI)' 'Identifier: Packages' 'Label: Debian' 'Component: main' |
+    head -n 1)} # this machine's own, once apt-get update has run
 in_root() { chroot "$root" env DEBIAN_FRONTEND=noninteractive "$@"; }
 
 if [ ! -e "$root/ready" ]; then
+    [ -n "$mirror" ] || { echo "apt knows no mirror of Debian; set DEBIAN_MIRROR to one's address"; exit 1; }
     debootstrap --variant=minbase trixie "$root" "$mirror"
     echo "deb $mirror trixie-backports main" >"$root/etc/apt/sources.list.d/backports.list"
     in_root apt-get update -qq

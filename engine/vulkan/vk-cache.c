@@ -1,77 +1,54 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "vulkan/vk-cache.h"
+#include "base/cache.h"
+#include "vulkan/vk-shader.h"
 
-#include <glib/gstdio.h>
-#include <string.h>
+#define PIPELINES "pipelines"
 
-#define DIGEST 64 /* hexadecimal SHA-256 in front of the data */
-
-static char *cache_path(const YonosVkDevice *d)
+char *yonos_vk_cache_key(const YonosVkDevice *d)
 {
-    GString *name = g_string_new("vulkan-");
-    char *path;
+    const VkPhysicalDeviceProperties *p = &d->properties;
+    char *device = yonos_vk_uuid_text(d->uuid), *driver = yonos_vk_uuid_text(p->pipelineCacheUUID);
+    char *key = g_strdup_printf("device %s, %s, driver %s, %s, %u, shaders %s", device, p->deviceName, driver,
+                                d->driver, p->driverVersion, yonos_vk_shader_digest);
 
-    for (guint k = 0; k < VK_UUID_SIZE; k++)
-        g_string_append_printf(name, "%02x", d->properties.pipelineCacheUUID[k]);
-    path = g_build_filename(g_get_user_cache_dir(), "gst-yonos", name->str, NULL);
-    g_string_free(name, TRUE);
-    return path;
-}
-
-/* Drivers check the header but trust what follows, so a digest guards it. */
-static gboolean file_is_whole(const char *data, gsize size)
-{
-    char *digest;
-    gboolean whole;
-
-    if (size < DIGEST)
-        return FALSE;
-    digest = g_compute_checksum_for_data(G_CHECKSUM_SHA256, (const guchar *)data + DIGEST, size - DIGEST);
-    whole = !memcmp(digest, data, DIGEST);
-    g_free(digest);
-    return whole;
+    g_free(device);
+    g_free(driver);
+    return key;
 }
 
 gboolean yonos_vk_cache_load(YonosVkDevice *d, GError **error)
 {
     VkPipelineCacheCreateInfo info = {.sType = VK_STRUCTURE_TYPE_PIPELINE_CACHE_CREATE_INFO};
-    char *path = cache_path(d), *data = NULL;
+    char *key = yonos_vk_cache_key(d), *data = NULL;
     gsize size = 0;
     gboolean done = FALSE;
 
-    if (g_file_get_contents(path, &data, &size, NULL) && file_is_whole(data, size)) {
-        info.initialDataSize = d->cache_size = size - DIGEST;
-        info.pInitialData = data + DIGEST;
+    /* drivers check the header but trust what follows, which the file's digest guards */
+    if (yonos_cache_read(PIPELINES, key, &data, &size)) {
+        info.initialDataSize = d->cache_size = size;
+        info.pInitialData = data;
     }
     VK(vkCreatePipelineCache(d->device, &info, NULL, &d->cache));
     done = TRUE;
 fail:
     g_free(data);
-    g_free(path);
+    g_free(key);
     return done;
 }
 
 void yonos_vk_cache_save(YonosVkDevice *d)
 {
     size_t size = 0;
-    char *path, *folder, *digest;
-    GString *file;
+    char *key, *data;
 
     if (vkGetPipelineCacheData(d->device, d->cache, &size, NULL) != VK_SUCCESS || size <= d->cache_size)
         return;
-    file = g_string_sized_new(DIGEST + size);
-    g_string_set_size(file, DIGEST + size);
-    path = cache_path(d);
-    folder = g_path_get_dirname(path);
-    if (vkGetPipelineCacheData(d->device, d->cache, &size, file->str + DIGEST) == VK_SUCCESS &&
-        !g_mkdir_with_parents(folder, 0700)) {
-        digest = g_compute_checksum_for_data(G_CHECKSUM_SHA256, (guchar *)file->str + DIGEST, size);
-        memcpy(file->str, digest, DIGEST);
-        if (g_file_set_contents(path, file->str, DIGEST + size, NULL))
-            d->cache_size = size;
-        g_free(digest);
-    }
-    g_string_free(file, TRUE);
-    g_free(folder);
-    g_free(path);
+    key = yonos_vk_cache_key(d);
+    data = g_malloc(size);
+    if (vkGetPipelineCacheData(d->device, d->cache, &size, data) == VK_SUCCESS &&
+        yonos_cache_write(PIPELINES, key, data, size))
+        d->cache_size = size;
+    g_free(data);
+    g_free(key);
 }

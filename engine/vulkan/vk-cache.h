@@ -3,8 +3,13 @@
 
 #include "vulkan/vk-device.h"
 
-/* The pipeline cache of the device's driver, from the user's cache folder; a missing or damaged file gives an empty
- * cache. */
+/* What is kept of a device between runs (base/cache.h). */
+
+/* All that decides what the device makes of our shaders: its UUID, its driver and that one's version, and a digest of the
+ * shaders; to be freed. */
+char *yonos_vk_cache_key(const YonosVkDevice *d);
+
+/* The pipeline cache of the device's driver, from that key's file; empty where there is none. */
 gboolean yonos_vk_cache_load(YonosVkDevice *d, GError **error);
-/* Writes it back, atomically, if it grew. A failure is no error: the next start compiles again. */
+/* Writes it back if it grew. A failure is no error: the next start compiles again. */
 void yonos_vk_cache_save(YonosVkDevice *d);

@@ -102,26 +102,22 @@ static gboolean is_real(const VkPhysicalDeviceProperties *properties)
            properties->deviceType == VK_PHYSICAL_DEVICE_TYPE_VIRTUAL_GPU;
 }
 
-/* Hexadecimal, without dashes, to be freed. */
-static char *uuid_text(VkPhysicalDevice device)
+char *yonos_vk_uuid_text(const guint8 uuid[VK_UUID_SIZE])
 {
-    VkPhysicalDeviceIDProperties id = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_ID_PROPERTIES};
-    VkPhysicalDeviceProperties2 properties = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PROPERTIES_2, .pNext = &id};
     GString *text = g_string_new(NULL);
 
-    vkGetPhysicalDeviceProperties2(device, &properties);
     for (guint k = 0; k < VK_UUID_SIZE; k++)
-        g_string_append_printf(text, "%02x", id.deviceUUID[k]);
+        g_string_append_printf(text, "%02x", uuid[k]);
     return g_string_free(text, FALSE);
 }
 
-static gboolean uuid_matches(VkPhysicalDevice device, const char *name)
+static gboolean uuid_matches(const YonosVkDevice *d, const char *name)
 {
     char **parts = g_strsplit(name, "-", -1), *digits = g_strjoinv("", parts), *uuid;
     gboolean matches = strlen(digits) == 2 * VK_UUID_SIZE && strspn(digits, "0123456789abcdefABCDEF") == strlen(digits);
 
     if (matches) {
-        uuid = uuid_text(device);
+        uuid = yonos_vk_uuid_text(d->uuid);
         matches = !g_ascii_strcasecmp(uuid, digits);
         g_free(uuid);
     }
@@ -134,7 +130,7 @@ static gboolean device_matches(uint32_t index, const YonosVkDevice *d, const cha
 {
     if (!name)
         return is_real(&d->properties);
-    if (uuid_matches(d->physical, name))
+    if (uuid_matches(d, name))
         return TRUE;
     if (*name && strspn(name, "0123456789") == strlen(name))
         return index == g_ascii_strtoull(name, NULL, 10);
@@ -164,9 +160,16 @@ static guint32 enumerate(const YonosVkDevice *d, VkPhysicalDevice devices[MAX_DE
 /* FALSE for one that cannot be used. */
 static gboolean look_at(YonosVkDevice *d, VkPhysicalDevice device)
 {
+    VkPhysicalDeviceIDProperties id = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_ID_PROPERTIES};
+    VkPhysicalDeviceProperties2 properties = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PROPERTIES_2, .pNext = &id};
+
     d->physical = device;
     vkGetPhysicalDeviceProperties(device, &d->properties);
-    return d->properties.apiVersion >= VK_API_VERSION_1_1 && find_family(d);
+    if (d->properties.apiVersion < VK_API_VERSION_1_1)
+        return FALSE;
+    vkGetPhysicalDeviceProperties2(device, &properties);
+    memcpy(d->uuid, id.deviceUUID, VK_UUID_SIZE);
+    return find_family(d);
 }
 
 static gboolean choose(YonosVkDevice *d, const char *name, GError **error)
@@ -310,7 +313,7 @@ char *yonos_vk_device_list(void)
 
     for (uint32_t k = 0; k < n; k++) {
         gboolean usable = look_at(&d, devices[k]);
-        char *uuid = usable ? uuid_text(devices[k]) : NULL;
+        char *uuid = usable ? yonos_vk_uuid_text(d.uuid) : NULL;
         g_string_append_printf(list, "%s%u: %s (%s, %s%s)", list->len ? "; " : "", k, d.properties.deviceName,
                                kind(&d.properties), usable ? "UUID " : "cannot be used", usable ? uuid : "");
         g_free(uuid);

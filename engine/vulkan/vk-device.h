@@ -13,6 +13,7 @@ typedef struct {
     VkDebugUtilsMessengerEXT messenger;
     VkPhysicalDevice physical;
     VkPhysicalDeviceProperties properties;
+    guint8 uuid[VK_UUID_SIZE];
     VkPhysicalDeviceMemoryProperties memory;
     char *driver; /* its name and version */
     YonosVkFeatures features;
@@ -44,6 +45,8 @@ gboolean yonos_vk_device_open(YonosVkDevice *d, const YonosVulkanOptions *option
 void yonos_vk_device_close(YonosVkDevice *d);
 /* Only looks whether the device is there. */
 gboolean yonos_vk_device_exists(const char *name);
+/* Hexadecimal, without dashes, to be freed. */
+char *yonos_vk_uuid_text(const guint8 uuid[VK_UUID_SIZE]);
 /* As yonos_vulkan_devices. */
 char *yonos_vk_device_list(void);
 

@@ -20,5 +20,8 @@ typedef enum {
 } YonosVkShader;
 #undef YONOS_VK_SHADER_ID
 
+/* Of all of them, hexadecimal; made by digest.py. */
+extern const char yonos_vk_shader_digest[];
+
 /* The SPIR-V and its bytes; constant. NULL where there is none for that type. */
 const guint32 *yonos_vk_shader_code(YonosVkShader shader, gboolean half, gsize *size);

@@ -324,20 +324,17 @@ YonosDeviceInfo yonos_vulkan_executor_info(const YonosExecutor *ex)
                              vk->kernels.matrices ? "Vulkan, cooperative matrices" : "Vulkan"};
 }
 
-extern const char yonos_vk_shader_digest[]; /* of digest.py */
-
 char *yonos_vulkan_executor_identity(const YonosExecutor *ex)
 {
     /* that decide between kernels, apart from the precision and what the device can do */
     static const char *const switches[] = {"YONOS_DISABLE_COOPMAT", "YONOS_DISABLE_SUBGROUPS", "YONOS_DISABLE_FUSION",
                                            "YONOS_TILE"};
     const YonosVkDevice *d = &((const VulkanExecutor *)ex)->device;
-    GString *text = g_string_new(NULL);
+    char *key = yonos_vk_cache_key(d);
+    GString *text = g_string_new(key);
 
-    for (guint k = 0; k < VK_UUID_SIZE; k++)
-        g_string_append_printf(text, "%02x", d->properties.pipelineCacheUUID[k]);
-    g_string_append_printf(text, " %s, %s %u, %s, %s", d->properties.deviceName, d->driver, d->properties.driverVersion,
-                           d->half ? "fp16" : "fp32", yonos_vk_shader_digest);
+    g_free(key);
+    g_string_append_printf(text, ", %s", d->half ? "fp16" : "fp32");
     for (guint k = 0; k < G_N_ELEMENTS(switches); k++)
         if (g_getenv(switches[k]))
             g_string_append_printf(text, ", %s=%s", switches[k], g_getenv(switches[k]));
