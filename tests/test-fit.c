@@ -123,10 +123,9 @@ static void test_loader(void)
     yonos_pack_free(pack);
 }
 
+static const char *tier = "fast", *device = "cpu", *start_file;
 static gboolean video; /* the set of fit() */
 static double steady;  /* its weight */
-static const char *start_file;
-static const char *device = "cpu";
 static double rate = 1e-3;
 static gboolean half;
 static guint stop_after; /* calls of `stopped` until it says TRUE; 0: never */
@@ -140,7 +139,7 @@ static gboolean fit(const char *out, const char *stage, int scale, guint64 steps
 {
     char *pack = in_folder("pack"), *results = in_folder(out);
     YonosFitParams p = {.stage = yonos_stage(stage),
-                        .tier = "fast",
+                        .tier = tier,
                         .pack = pack,
                         .folder = results,
                         .device = device,
@@ -161,7 +160,7 @@ static gboolean fit(const char *out, const char *stage, int scale, guint64 steps
                         .steady = steady,
                         .last = 1 / 3.0,
                         .omega = 5,
-                        .params = {.tier = yonos_compact_tier("fast"),
+                        .params = {.tier = yonos_compact_tier(tier),
                                    .scale = scale,
                                    .batch = 2,
                                    .crop = steady ? SIDE : 32,
@@ -261,9 +260,9 @@ static void test_refusals(void)
 /* What the trainer's graph makes of a picture by the student at t = T and the decoder. */
 static void run_trained(const float *x_l, const float *noise, int scale, int side, float *y)
 {
-    const YonosCompactTier *tier = yonos_compact_tier("fast");
+    const YonosCompactTier *t = yonos_compact_tier(tier);
     YonosGraph *g = yonos_graph_new();
-    YonosTensorId x = yonos_graph_input(g, "x", YONOS_F32, (YonosShape){1, side, side, 3}), z;
+    YonosTensorId x = yonos_graph_input(g, "x", YONOS_F32, (YonosShape){1, side, side, 3}), z = YONOS_NONE;
     YonosTensorId n = yonos_graph_input(g, "noise", YONOS_F32, (YonosShape){1, side * scale / 8, side * scale / 8, 16});
     YonosTensorId time = yonos_graph_input(g, "time", YONOS_F32, (YonosShape){1, 1, 1, YONOS_COMPACT_TIME});
     YonosTensorId out = yonos_graph_input(g, "y", YONOS_F32, (YonosShape){1, side * scale, side * scale, 3});
@@ -274,20 +273,21 @@ static void run_trained(const float *x_l, const float *noise, int scale, int sid
     GError *error = NULL;
 
     yonos_noise_level(&level, 1);
-    z = yonos_compact_student(g, tier, n, yonos_compact_lr_encoder(g, tier, x, scale), time);
-    z = yonos_shuffle(g, yonos_compact_decoder(g, tier, z, x, scale), 4);
+    if (t->student)
+        z = yonos_compact_student(g, t, n, yonos_compact_lr_encoder(g, t, x, scale), time);
+    z = yonos_shuffle(g, yonos_compact_decoder(g, t, z, x, scale), 4);
     yonos_append(g, YONOS_OP_ADD, 2, (YonosTensorId[]){yonos_resize(g, x, side * scale, side * scale), z}, out, NULL, 0,
                  1, 0);
     ex = yonos_cpu_executor_new(g, FALSE, NULL);
     for (guint i = 0; i < g->params->len; i++) {
         const YonosParam *param = &g_array_index(g->params, YonosParam, i);
-        const YonosTensor *t = yonos_graph_at(g, param->tensor);
-        gsize size = yonos_shape_elements(t->shape);
+        const YonosTensor *tensor = yonos_graph_at(g, param->tensor);
+        gsize size = yonos_shape_elements(tensor->shape);
         float *values = g_new(float, size);
         YonosModelFile file;
         yonos_model_file_open_weights(&file, files[g_str_has_prefix(param->name, "decoder.")], &error);
-        g_assert_true(yonos_model_file_read(&file, param->name, t->shape, values, &error));
-        yonos_executor_write(ex, t->buffer, t->offset, values, size, NULL);
+        g_assert_true(yonos_model_file_read(&file, param->name, tensor->shape, values, &error));
+        yonos_executor_write(ex, tensor->buffer, tensor->offset, values, size, NULL);
         yonos_model_file_clear(&file);
         g_free(values);
     }
@@ -308,7 +308,7 @@ static void run_exported(const char *path, const float *x_l, const float *noise,
     YonosGraph *g = yonos_graph_new();
     YonosTensorId x = yonos_graph_input(g, "x", YONOS_F32, (YonosShape){1, side, side, 3});
     YonosTensorId n = yonos_graph_input(g, "noise", YONOS_F32, (YonosShape){1, side * scale / 8, side * scale / 8, 16});
-    YonosTensorId out = yonos_compact_upscale(g, yonos_compact_tier("fast"), x, n, scale, YONOS_COMPACT_INPUT_LR);
+    YonosTensorId out = yonos_compact_upscale(g, yonos_compact_tier(tier), x, n, scale, YONOS_COMPACT_INPUT_LR);
     gsize size = yonos_shape_elements(yonos_graph_shape(g, out));
     YonosExecutor *ex;
     YonosModelFile file;
@@ -342,7 +342,7 @@ static void check_export(int scale)
 
     for (gsize k = 0; k < G_N_ELEMENTS(noise); k++)
         noise[k] = (float)(yonos_noise_draw(SEED, k, 98, 100, 0) * 2 - 1);
-    g_assert_true(yonos_export(folder, "fast", scale, facts, path, &error));
+    g_assert_true(yonos_export(folder, tier, scale, facts, path, &error));
     run_trained(x_l, noise, scale, side, a);
     run_exported(path, x_l, noise, scale, side, b);
     for (int k = 0; k < 32 * 32 * 3; k++) {
@@ -377,9 +377,9 @@ static void test_chain(void)
     static const struct {
         const char *stage;
         int scale;
-    } chain[] = {{"autoencoder", 0}, {"lr-encoder", 2}, {"lr-encoder", 4}, {"lr-encoder", 8}, {"teacher", 2},
-                 {"student", 4},     {"student", 8},    {"decoder", 2},    {"decoder", 4},    {"decoder", 8},
-                 {"perceptual", 2}};
+    } chain[] = {{"autoencoder", 0}, {"lr-encoder", 2}, {"lr-encoder", 4}, {"lr-encoder", 8},
+                 {"teacher", 2},     {"student", 4},    {"student", 8},    {"decoder", 2},
+                 {"decoder", 4},     {"decoder", 8},    {"perceptual", 2}};
     GError *error = NULL;
 
     stop_after = 0;
@@ -441,14 +441,62 @@ static void test_variants(void)
     g_clear_error(&error);
     g_free(start);
     g_free(result);
-    result = in_folder("decoder-x8.safetensors");
-    g_remove(result);
+    g_remove(result = in_folder("decoder-x8.safetensors"));
     steady = 3;
     g_assert_true(fit(".", "decoder", 8, 12, &error));
     g_assert_no_error(error);
     check_resumed("decoder", 8, 12);
     steady = 0;
     check_started(result);
+    g_free(result);
+}
+
+/* The control has decoders alone, which need no other stage's result. */
+static void test_plain(void)
+{
+    GError *error = NULL;
+
+    tier = "fast-plain";
+    for (int scale = 4; scale <= 8; scale *= 2) {
+        char *result = yonos_stage_file(yonos_stage("decoder"), scale, folder);
+        g_remove(result);
+        g_assert_true(fit(".", "decoder", scale, 12, &error));
+        g_assert_no_error(error);
+        check_resumed("decoder", scale, 12);
+        check_export(scale);
+        g_free(result);
+    }
+    tier = "fast";
+}
+
+/* A tier's autoencoder begins with another's E; its D0, of another shape, does not. */
+static void test_shared_encoder(void)
+{
+    YonosShape shape = {3, 3, 12, 32};
+    float ours[3 * 3 * 12 * 32], theirs[G_N_ELEMENTS(ours)];
+    char *start = in_folder("autoencoder.safetensors"), *result = in_folder("shared/autoencoder.safetensors");
+    YonosModelFile file;
+    GError *error = NULL;
+
+    start_file = start;
+    tier = "balanced";
+    rate = 1e-12;
+    g_assert_true(fit("shared", "autoencoder", 0, 1, &error));
+    g_assert_no_error(error);
+    for (int k = 0; k < 2; k++) {
+        g_assert_true(yonos_model_file_open_weights(&file, k ? start : result, &error));
+        g_assert_true(yonos_model_file_read(&file, "hr_encoder.in.weight", shape, k ? theirs : ours, &error));
+        yonos_model_file_clear(&file);
+    }
+    for (guint k = 0; k < G_N_ELEMENTS(ours); k++)
+        g_assert_cmpfloat_with_epsilon(ours[k], theirs[k], 1e-6 * fabsf(theirs[k]));
+    g_assert_false(fit("shared", "lr-encoder", 2, 1, &error)); /* has nothing for that stage */
+    g_assert_error(error, YONOS_ERROR, YONOS_ERROR_MODEL);
+    g_error_free(error);
+    start_file = NULL;
+    tier = "fast";
+    rate = 1e-3;
+    g_free(start);
     g_free(result);
 }
 
@@ -540,6 +588,8 @@ int main(int argc, char **argv)
     g_test_add_func("/fit/refusals", test_refusals);
     g_test_add_func("/fit/chain", test_chain);
     g_test_add_func("/fit/variants", test_variants);
+    g_test_add_func("/fit/plain", test_plain);
+    g_test_add_func("/fit/shared-encoder", test_shared_encoder);
     g_test_add_func("/fit/half", test_half);
     status = g_test_run();
     remove_folder(folder);

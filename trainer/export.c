@@ -101,8 +101,8 @@ static gboolean read_input(const char *folder, int scale, gboolean *faithful, GE
     return ok;
 }
 
-static gboolean gather(const YonosGraph *g, const char *folder, int scale, gboolean faithful, gboolean perceptual,
-                       float *values, GHashTable *metadata, GError **error)
+static gboolean gather(const YonosGraph *g, const char *folder, int scale, gboolean perceptual, float *values,
+                       GHashTable *metadata, GError **error)
 {
     /* stage, its prefix, ours */
     static const char *const from[][3] = {{"autoencoder", "hr_encoder.", "hr_encoder."},
@@ -110,16 +110,16 @@ static gboolean gather(const YonosGraph *g, const char *folder, int scale, gbool
                                           {"teacher", "student.", "student."},
                                           {"decoder", "decoder.", "decoder."},
                                           {"perceptual", "decoder.", "perceptual."}};
-    guint left_out = faithful ? 1 : 0;
     gboolean ok = TRUE;
 
     for (guint i = 0; ok && i < G_N_ELEMENTS(from) - !perceptual; i++) {
         char *path = yonos_stage_file(yonos_stage(from[i][0]), scale, folder);
         YonosModelFile file = {0};
-        ok = i == left_out || (yonos_model_file_open_weights(&file, path, error) &&
-                               read_into(g, &file, from[i][2], from[i][1], values, error) &&
-                               (strcmp(from[i][1], "student.") || fold_time(g, &file, values, error)));
-        if (ok && !strcmp(from[i][1], "student."))
+        ok = !yonos_graph_has_params(g, from[i][2]) ||
+             (yonos_model_file_open_weights(&file, path, error) &&
+              read_into(g, &file, from[i][2], from[i][1], values, error) &&
+              (strcmp(from[i][1], "student.") || fold_time(g, &file, values, error)));
+        if (ok && file.file && !strcmp(from[i][1], "student."))
             fold_prediction(g, &file, values, metadata);
         yonos_model_file_clear(&file);
         g_free(path);
@@ -154,8 +154,8 @@ gboolean yonos_export(const char *folder, const char *tier, int scale, const cha
     YonosTensorId noise =
         yonos_graph_input(g, "noise", YONOS_F32, (YonosShape){1, 2 * scale, 2 * scale, YONOS_COMPACT_LATENT});
     char *second = yonos_stage_file(yonos_stage("perceptual"), scale, folder);
-    gboolean perceptual = g_file_test(second, G_FILE_TEST_EXISTS), faithful;
-    gboolean ok = read_input(folder, scale, &faithful, error);
+    gboolean perceptual = g_file_test(second, G_FILE_TEST_EXISTS), faithful = FALSE;
+    gboolean ok = !yonos_compact_tier(tier)->student || read_input(folder, scale, &faithful, error);
     float *values;
 
     yonos_compact_upscale(g, yonos_compact_tier(tier), x, noise, scale, faithful);
@@ -165,7 +165,7 @@ gboolean yonos_export(const char *folder, const char *tier, int scale, const cha
     if (!perceptual && g_hash_table_contains(metadata, "fidelity"))
         yonos_graph_fail(g, "A fidelity needs two decoders, and there is no %s; leave it out.", second);
     values = g_new0(float, g_array_index(g->buffers, YonosBuffer, g->param_buffer).size);
-    ok = ok && yonos_graph_check(g, error) && gather(g, folder, scale, faithful, perceptual, values, metadata, error) &&
+    ok = ok && yonos_graph_check(g, error) && gather(g, folder, scale, perceptual, values, metadata, error) &&
          yonos_model_file_write(path, g, values, YONOS_ST_F16, NULL, metadata, error);
     g_free(values);
     g_free(second);

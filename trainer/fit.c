@@ -107,14 +107,6 @@ static gboolean check_denoiser(const Fit *f, const YonosModelFile *file, GError 
     return FALSE;
 }
 
-static gboolean has_parameter(const YonosGraph *g, const char *prefix)
-{
-    for (guint i = 0; i < g->params->len; i++)
-        if (g_str_has_prefix(g_array_index(g->params, YonosParam, i).name, prefix))
-            return TRUE;
-    return FALSE;
-}
-
 /* The parameters that a start names, from the file of its stage. */
 static gboolean start_from(Fit *f, const YonosStageStart *start, GError **error)
 {
@@ -123,11 +115,11 @@ static gboolean start_from(Fit *f, const YonosStageStart *start, GError **error)
     char *prefix = g_strconcat(start->scope, start->prefix, NULL);
     YonosOptimizer *o = f->optimizer;
     YonosModelFile file = {0};
-    gboolean needed = has_parameter(f->graph, prefix);
+    gboolean needed = yonos_graph_has_params(f->graph, prefix) && (f->p->params.tier->student || !start->partial);
     gboolean ok = !needed || (yonos_model_file_open_weights(&file, path, error) &&
                               (strcmp(start->stage, "teacher") || check_denoiser(f, &file, error)));
 
-    for (guint i = 0; ok && i < f->graph->params->len; i++) {
+    for (guint i = 0; ok && needed && i < f->graph->params->len; i++) {
         const YonosParam *param = &g_array_index(f->graph->params, YonosParam, i);
         const YonosTensor *t = yonos_graph_at(f->graph, param->tensor);
         const char *name = param->name + strlen(start->scope);
@@ -149,20 +141,32 @@ static gboolean start_from(Fit *f, const YonosStageStart *start, GError **error)
     return ok;
 }
 
-/* The trained parameters from a file that has them all. */
+/* The trained parameters that the file has, of the same shape; it must have some. */
 static gboolean start_from_file(Fit *f, GError **error)
 {
     YonosOptimizer *o = f->optimizer;
     YonosModelFile file;
     gboolean ok = yonos_model_file_open_weights(&file, f->p->start, error);
+    guint trained = 0, taken = 0;
 
     for (guint i = 0; ok && i < f->graph->params->len; i++) {
         const YonosParam *param = &g_array_index(f->graph->params, YonosParam, i);
         const YonosTensor *t = yonos_graph_at(f->graph, param->tensor);
         if (o->group[t->offset] != YONOS_GROUP_MODEL)
             continue;
+        trained++;
+        if (!yonos_model_file_has(&file, param->name, t->shape))
+            continue;
+        taken++;
         ok = yonos_model_file_read(&file, param->name, t->shape, o->weights + t->offset, error);
         memcpy(o->average + t->offset, o->weights + t->offset, yonos_shape_elements(t->shape) * sizeof(float));
+    }
+    if (ok && !taken) {
+        g_set_error(error, YONOS_ERROR, YONOS_ERROR_MODEL, "%s has nothing that stage %s trains.", f->p->start,
+                    f->p->stage->name);
+        ok = FALSE;
+    } else if (ok && taken < trained && yonos_ranks_own() == 0) {
+        g_printerr("%u of %u parameters start from %s.\n", taken, trained, f->p->start);
     }
     yonos_model_file_clear(&file);
     return ok;

@@ -135,11 +135,11 @@ static YonosTensorId build_student(YonosGraph *g, const YonosStageParams *p)
     return denoiser_loss(g, p, TRUE);
 }
 
-/* y = D(S(z_T, z_l), x_l) + bicubic(x_l), z_T pure noise, S and E_N frozen */
-static YonosTensorId decoded(YonosGraph *g, const YonosStageParams *p, YonosTensorId x_h, YonosTensorId *base)
+/* S(z_T, z_l), z_T pure noise, S and E_N frozen */
+static YonosTensorId one_step(YonosGraph *g, const YonosStageParams *p, YonosTensorId x_h)
 {
-    YonosTensorId x_l = reduced(g, p, x_h, p->scale), z;
     Level last = {YONOS_NONE, YONOS_NONE, input(g, p, "time", 1, YONOS_COMPACT_TIME)};
+    YonosTensorId z;
 
     if (p->predict_v) {
         last.a = input(g, p, "a", 1, 1);
@@ -148,6 +148,14 @@ static YonosTensorId decoded(YonosGraph *g, const YonosStageParams *p, YonosTens
     g->freeze = TRUE;
     z = denoised(g, p, x_h, noise(g, p), last, p->scale);
     g->freeze = FALSE;
+    return z;
+}
+
+/* y = D(S(z_T, z_l), x_l) + bicubic(x_l), or the plain network's */
+static YonosTensorId decoded(YonosGraph *g, const YonosStageParams *p, YonosTensorId x_h, YonosTensorId *base)
+{
+    YonosTensorId z = p->tier->student ? one_step(g, p, x_h) : YONOS_NONE, x_l = reduced(g, p, x_h, p->scale);
+
     *base = enlarged(g, p, x_l);
     return upscaled(g, yonos_compact_decoder(g, p->tier, z, x_l, p->scale), *base);
 }

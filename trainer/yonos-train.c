@@ -123,6 +123,8 @@ static gboolean fit_run(const FitOptions *o, const char *name, GError **error)
         return no_stage(name, error);
     if (!p.params.tier)
         return usage(error, "There is no tier '%s'.", o->tier);
+    if (!p.params.tier->student && stage->levels != YONOS_LEVELS_LAST)
+        return usage(error, "Tier '%s' has no latents, only decoders.", o->tier);
     if (!o->pack || !o->folder)
         return usage(error, "'fit' needs --pack and --out.");
     if (stage->first_scale ? (o->scale != 2 && o->scale != 4 && o->scale != 8) || o->scale < stage->first_scale
@@ -204,7 +206,7 @@ static gboolean fit(int argc, char **argv, GError **error)
         {"steady", 0, 0, G_OPTION_ARG_DOUBLE, &o.steady, "Weight of what flickers in pans beside L1 (0)", "W"},
         {"last", 0, 0, G_OPTION_ARG_DOUBLE, &o.last, "Share of a denoiser's batch at t = T (1/3)", "0..1"},
         {"omega", 0, 0, G_OPTION_ARG_DOUBLE, &o.omega, "Its loss weighs min(a^2 / s^2, W) + 1 (5)", "W"},
-        {"start", 0, 0, G_OPTION_ARG_FILENAME, &o.start, "Weights to begin with, in place of an earlier stage's",
+        {"start", 0, 0, G_OPTION_ARG_FILENAME, &o.start, "Weights to begin with, where it has them, in place of an earlier stage's",
          "FILE"},
         {"seed", 0, 0, G_OPTION_ARG_INT64, &o.seed, "Seed of weights, crops and noise (1)", "N"},
         {"quiet", 0, 0, G_OPTION_ARG_NONE, &o.quiet, "No progress line", NULL},

@@ -168,6 +168,14 @@ YonosTensorId yonos_graph_param(YonosGraph *graph, const char *name, YonosShape 
     return tensor;
 }
 
+gboolean yonos_graph_has_params(const YonosGraph *graph, const char *prefix)
+{
+    for (guint i = 0; i < graph->params->len; i++)
+        if (g_str_has_prefix(g_array_index(graph->params, YonosParam, i).name, prefix))
+            return TRUE;
+    return FALSE;
+}
+
 const YonosTensor *yonos_graph_find_param(const YonosGraph *graph, const char *name)
 {
     for (guint i = 0; i < graph->params->len; i++)

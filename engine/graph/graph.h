@@ -65,7 +65,7 @@ typedef struct {
     YonosBufferId param_buffer;
     const char *scope; /* put in front of the names of new parameters; NULL: nothing. Not owned */
     gboolean freeze;   /* new parameters are frozen */
-    GError *error; /* the first failure of a build; every later call is then a no-op that returns YONOS_NONE */
+    GError *error;     /* the first failure of a build; every later call is then a no-op that returns YONOS_NONE */
 } YonosGraph;
 
 YonosGraph *yonos_graph_new(void);
@@ -90,6 +90,9 @@ YonosTensorId yonos_graph_param(YonosGraph *graph, const char *name, YonosShape 
 
 /* The parameter of that full name, or NULL. */
 const YonosTensor *yonos_graph_find_param(const YonosGraph *graph, const char *name);
+
+/* Whether any parameter's name begins so. */
+gboolean yonos_graph_has_params(const YonosGraph *graph, const char *prefix);
 
 /* Appends a node. With node->out == YONOS_NONE the shape rule makes the output in the arena. Returns the output. */
 YonosTensorId yonos_graph_append(YonosGraph *graph, YonosNode node);

@@ -11,13 +11,14 @@
 #define YONOS_COMPACT_GRID 16 /* H and W must be multiples: 8 for the latent grid, 2 for the student's lower level */
 
 typedef struct {
-    int encoder;  /* channels of the LR encoder at the latent grid */
-    int student;  /* channels of the student, at both levels */
-    int trunk;    /* channels of the decoder at H/4 */
-    int blocks;   /* residual blocks of the decoder at H/4 */
+    int encoder; /* channels of the LR encoder at the latent grid */
+    int student; /* channels of the student, at both levels; 0: no latents, but a plain network of the same cost */
+    int trunk;   /* channels of the decoder at H/4 */
+    int blocks;  /* residual blocks of the decoder at H/4 */
 } YonosCompactTier;
 
-/* The tier of that name ("fast", "balanced"), or NULL. */
+/* The tier of that name ("fast", "balanced"), or NULL. "fast-plain" and "balanced-plain" are the controls that a tier
+ * must be worth more than: a plain residual network at the LR size, of as many multiply-accumulates a pixel. */
 const YonosCompactTier *yonos_compact_tier(const char *name);
 
 /* x_h {n, H, W, 3} -> the mean of z_h, {n, H/8, W/8, C}. Training only. The posterior's variance is a constant of the
@@ -37,7 +38,8 @@ YonosTensorId yonos_compact_student(YonosGraph *g, const YonosCompactTier *tier,
                                     YonosTensorId time);
 
 /* z^ and, unless YONOS_NONE, x_l -> the residual over the bicubic base before its pixel-shuffle by 4,
- * {n, H/4, W/4, 48}. The trunk is at H/4 for every scale, so that one D0 starts all of them. */
+ * {n, H/4, W/4, 48}. The trunk is at H/4 for every scale, so that one D0 starts all of them. Of a plain tier the whole
+ * network, and z is not used. */
 YonosTensorId yonos_compact_decoder(YonosGraph *g, const YonosCompactTier *tier, YonosTensorId z, YonosTensorId x_l,
                                     int scale);
 
@@ -46,8 +48,8 @@ typedef enum { YONOS_COMPACT_INPUT_LR, YONOS_COMPACT_INPUT_FAITHFUL } YonosCompa
 
 /* The whole at run time: x_l {1, h, w, 3} of any size and the noise field {1, H'/8, W'/8, C} of its padded size
  * (yonos_compact_padded) -> y {1, N h, N w, 3} = bicubic(x_l) + residual, not clipped. */
-YonosTensorId yonos_compact_upscale(YonosGraph *g, const YonosCompactTier *tier, YonosTensorId x_l,
-                                    YonosTensorId noise, int scale, YonosCompactInput input);
+YonosTensorId yonos_compact_upscale(YonosGraph *g, const YonosCompactTier *tier, YonosTensorId x_l, YonosTensorId noise,
+                                    int scale, YonosCompactInput input);
 
 /* The next LR side whose large side is a multiple of YONOS_COMPACT_GRID. */
 int yonos_compact_padded(int side, int scale);

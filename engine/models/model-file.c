@@ -60,13 +60,14 @@ gboolean yonos_model_file_open(YonosModelFile *model, const char *path, int scal
     if (!metadata_is(model, "format", YONOS_MODEL_FORMAT) || !metadata_is(model, "architecture", "compact"))
         g_set_error(error, YONOS_ERROR, YONOS_ERROR_MODEL,
                     "%s is no model of this version's format (%s, architecture compact); take one made by this "
-                    "version's yonos-train.", path, YONOS_MODEL_FORMAT);
+                    "version's yonos-train.",
+                    path, YONOS_MODEL_FORMAT);
     else if (!model->tier || (model->scale != 2 && model->scale != 4 && model->scale != 8))
         g_set_error(error, YONOS_ERROR, YONOS_ERROR_MODEL, "%s does not say its tier and scale.", path);
     else if (scale && scale != model->scale)
         g_set_error(error, YONOS_ERROR, YONOS_ERROR_MODEL,
-                    "%s is a model for x%d, but x%d is wanted; set another model or another size.", path,
-                    model->scale, scale);
+                    "%s is a model for x%d, but x%d is wanted; set another model or another size.", path, model->scale,
+                    scale);
     else if (read_fidelity(model, error))
         return TRUE;
     yonos_model_file_clear(model);
@@ -103,25 +104,33 @@ static guint file_shape(YonosShape s, gint64 dims[YONOS_ST_MAX_DIMS])
     return 4;
 }
 
-gboolean yonos_model_file_read(const YonosModelFile *model, const char *name, YonosShape shape, float *values,
-                               GError **error)
+gboolean yonos_model_file_has(const YonosModelFile *model, const char *name, YonosShape shape)
 {
     gint64 want[YONOS_ST_MAX_DIMS], have[YONOS_ST_MAX_DIMS];
     guint n_want = file_shape(shape, want), n_have;
+
+    return yonos_safetensors_shape(model->file, name, &n_have, have) && n_want == n_have &&
+           !memcmp(want, have, n_want * sizeof *want);
+}
+
+gboolean yonos_model_file_read(const YonosModelFile *model, const char *name, YonosShape shape, float *values,
+                               GError **error)
+{
+    gint64 dims[YONOS_ST_MAX_DIMS];
+    guint n_dims;
     gsize n = yonos_shape_elements(shape);
     float *file;
     gboolean ok;
 
-    if (!yonos_safetensors_shape(model->file, name, &n_have, have)) {
-        g_set_error(error, YONOS_ERROR, YONOS_ERROR_MODEL, "%s lacks the tensor '%s'.", model->path, name);
-        return FALSE;
-    }
-    if (n_want != n_have || memcmp(want, have, n_want * sizeof *want)) {
-        g_set_error(error, YONOS_ERROR, YONOS_ERROR_MODEL, "%s: tensor '%s' has another shape than the network's.",
+    if (!yonos_model_file_has(model, name, shape)) {
+        g_set_error(error, YONOS_ERROR, YONOS_ERROR_MODEL,
+                    yonos_safetensors_shape(model->file, name, &n_dims, dims)
+                        ? "%s: tensor '%s' has another shape than the network's."
+                        : "%s lacks the tensor '%s'.",
                     model->path, name);
         return FALSE;
     }
-    if (n_want == 1)
+    if (file_shape(shape, dims) == 1)
         return yonos_safetensors_read_f32(model->file, name, values, n, error);
     file = g_new(float, n);
     ok = yonos_safetensors_read_f32(model->file, name, file, n, error);

@@ -30,6 +30,9 @@ void yonos_model_file_clear(YonosModelFile *model);
 /* Opens any weights file, without looking at its metadata: tier NULL, numbers 0. To be cleared after a failure too. */
 gboolean yonos_model_file_open_weights(YonosModelFile *model, const char *path, GError **error);
 
+/* Whether the file holds a tensor of that name and shape. */
+gboolean yonos_model_file_has(const YonosModelFile *model, const char *name, YonosShape shape);
+
 /* Reads one tensor in our memory order: values has the elements of `shape`. */
 gboolean yonos_model_file_read(const YonosModelFile *model, const char *name, YonosShape shape, float *values,
                                GError **error);
