@@ -103,7 +103,7 @@ submit (GstYonosUpscale * self, GstBuffer * inbuf)
   return GST_FLOW_OK;
 }
 
-/* Until the next start, so that one message is all there is. */
+/* Until other caps or settings, so that one message is all there is. */
 static GstFlowReturn
 give_up (GstYonosUpscale * self, GError * error)
 {
@@ -111,9 +111,7 @@ give_up (GstYonosUpscale * self, GError * error)
   g_error_free (error);
   gst_yonos_flight_clear (self);
   gst_yonos_live_close (self);
-  self->refused = TRUE;
-  self->refused_in = self->in_info;
-  self->refused_out = self->out_info;
+  gst_yonos_upscale_refuse (self, &self->in_info, &self->out_info);
   return GST_FLOW_ERROR;
 }
 
@@ -192,7 +190,23 @@ submit_input_buffer (GstBaseTransform * trans, gboolean is_discont,
   if (is_discont)
     gst_yonos_flight_drain (self);
   self->flight.is_prepared = FALSE;
+  if (self->upscaler)
+    gst_yonos_live_swap (self);
   return parent_class->submit_input_buffer (trans, is_discont, inbuf);
+}
+
+/* After a refusal, frames of the caps before it, or with new settings. */
+static void
+try_again (GstYonosUpscale * self)
+{
+  GstBaseTransform *trans = GST_BASE_TRANSFORM (self);
+  GstCaps *in = gst_pad_get_current_caps (trans->sinkpad);
+  GstCaps *out = gst_pad_get_current_caps (trans->srcpad);
+
+  if (in && out)
+    GST_BASE_TRANSFORM_GET_CLASS (trans)->set_caps (trans, in, out);
+  gst_clear_caps (&in);
+  gst_clear_caps (&out);
 }
 
 /* Called until it gives no frame. */
@@ -201,11 +215,18 @@ generate_output (GstBaseTransform * trans, GstBuffer ** outbuf)
 {
   GstYonosUpscale *self = GST_YONOS_UPSCALE (trans);
   GstYonosFlight *flight = &self->flight;
+  gboolean passthrough = gst_base_transform_is_passthrough (trans);
   GstFlowReturn flow;
 
-  if (gst_base_transform_is_passthrough (trans) || !self->upscaler)
+  if (!passthrough && !self->upscaler && self->refused)
+    try_again (self);
+  if (passthrough || self->upscaler)
+    self->refused = FALSE;
+  if (passthrough || !self->upscaler)
     return parent_class->generate_output (trans, outbuf);
-  self->refused = FALSE;
+  /* its upscaler may be freed as soon as nothing of it is in flight */
+  if (flight->frames->len == 0)
+    flight->upscaler = NULL;
   if (trans->queued_buf && !flight->is_prepared) {
     gst_yonos_live_before (self, trans->queued_buf);
     flight->is_prepared = TRUE;

@@ -2,6 +2,7 @@
 #include "gstyonoslive.h"
 #include "gstyonosbuffers.h"
 #include "gstyonosmodel.h"
+#include "gstyonosnegotiate.h"
 #include "gstyonosnetworks.h"
 #include "gstyonossettings.h"
 
@@ -12,38 +13,27 @@
 
 /* --- which networks --- */
 
-static void
-remember (GstYonosLive * live, const GstYonosSettings * s)
-{
-  gboolean enabled = s->enabled || live->asked.enabled;
-
-  gst_yonos_settings_clear (&live->asked);
-  live->asked = *s;
-  live->asked.model = g_strdup (s->model);
-  live->asked.device = g_strdup (s->device);
-  /* What was loaded stays. */
-  live->asked.enabled = enabled;
-}
-
+/* Whether these settings need other networks than those. */
 static gboolean
-is_other (const GstYonosLive * live, const GstYonosSettings * s)
+is_other (const GstYonosSettings * s, const GstYonosSettings * than)
 {
-  const GstYonosSettings *asked = &live->asked;
-
-  return g_strcmp0 (s->model, asked->model) != 0
-      || (!s->model && s->tier != asked->tier)
-      || (s->enabled && !asked->enabled)
+  return s->scale != than->scale || g_strcmp0 (s->model, than->model) != 0
+      || (!s->model && s->tier != than->tier)
+      || g_strcmp0 (s->device, than->device) != 0
+      || s->max_memory != than->max_memory || s->in_flight != than->in_flight
+      || (s->enabled && !than->enabled)
       || (s->qos_mode == GST_YONOS_QOS_LADDER
-      && asked->qos_mode != GST_YONOS_QOS_LADDER);
+      && than->qos_mode != GST_YONOS_QOS_LADDER);
 }
 
 static GstYonosNetworks *
-load (GstYonosUpscale * self, gboolean warm)
+load (GstYonosUpscale * self, const GstVideoInfo * out, gint scale,
+    gboolean warm)
 {
   const GstYonosSettings *s = &self->live.asked;
-  YonosUpscalerParams params = {.scale = self->scale,.device = s->device,
+  YonosUpscalerParams params = {.scale = scale,.device = s->device,
     .seed = s->seed,.in = gst_yonos_frame_format (&self->in_info),
-    .out = gst_yonos_frame_format (&self->out_info),
+    .out = gst_yonos_frame_format (out),
     .max_memory = s->max_memory,.in_flight = s->in_flight
   };
 
@@ -105,6 +95,7 @@ take (GstYonosUpscale * self, GstYonosNetworks * networks)
   retire (live, live->now);
   live->now = networks;
   live->network = NULL;
+  gst_yonos_settings_copy (&live->taken, &live->asked);
   gst_yonos_ladder_init (&live->ladder, gst_yonos_networks_n_steps (networks));
   report (self);
 }
@@ -125,34 +116,90 @@ list_devices (GstYonosUpscale * self)
   g_once_init_leave (&listed, 1);
 }
 
+static void
+set_scale (GstYonosUpscale * self, gint scale)
+{
+  GST_OBJECT_LOCK (self);
+  self->live.scale = scale;
+  GST_OBJECT_UNLOCK (self);
+}
+
+/* What `asked` says; NULL with an error. */
+static GstYonosNetworks *
+load_and_wait (GstYonosUpscale * self, GError ** error)
+{
+  GstYonosNetworks *networks = load (self, &self->out_info, self->scale, FALSE);
+
+  gst_yonos_networks_wait (networks);
+  if (!gst_yonos_networks_error (networks))
+    return networks;
+  *error = g_error_copy (gst_yonos_networks_error (networks));
+  gst_yonos_networks_free (networks);
+  return NULL;
+}
+
+/* For new caps in mid-stream, what made the frames until now will do where the
+ * settings fail; those are tried again, aside, with the next frame. */
+static GstYonosNetworks *
+load_first (GstYonosUpscale * self)
+{
+  GstYonosLive *live = &self->live;
+  GError *error = NULL, *again = NULL;
+  GstYonosNetworks *networks = load_and_wait (self, &error);
+
+  if (!networks && live->taken.device && is_other (&live->asked, &live->taken)) {
+    gst_yonos_settings_copy (&live->asked, &live->taken);
+    networks = load_and_wait (self, &again);
+    g_clear_error (&again);
+  }
+  if (!networks)
+    gst_yonos_post (self, GST_MESSAGE_ERROR, error, NULL);
+  g_clear_error (&error);
+  return networks;
+}
+
 gboolean
 gst_yonos_live_open (GstYonosUpscale * self)
 {
   GstYonosLive *live = &self->live;
   GstYonosNetworks *networks;
-  const GError *error;
 
   GST_OBJECT_LOCK (self);
-  remember (live, &self->settings);
+  gst_yonos_settings_copy (&live->asked, &self->settings);
+  if (live->scale > 0)
+    live->asked.scale = live->scale;
   GST_OBJECT_UNLOCK (self);
   list_devices (self);
   live->reason = "start";
   live->live_known = FALSE;
   live->window = 0;
   live->last_pts = GST_CLOCK_TIME_NONE;
-  networks = load (self, FALSE);
-  gst_yonos_networks_wait (networks);
-  error = gst_yonos_networks_error (networks);
-  if (error) {
-    gst_yonos_post (self, GST_MESSAGE_ERROR, error, NULL);
-    gst_yonos_networks_free (networks);
+  networks = load_first (self);
+  if (!networks)
     return FALSE;
-  }
+  set_scale (self, live->asked.scale);
   take (self, networks);
   self->stats.measuring = live->asked.enabled && self->scale > 1
       && g_ascii_strcasecmp (live->asked.device, "auto") == 0
       && gst_yonos_on_cpu (gst_yonos_networks_get (networks, 0)->upscaler);
   self->upscaler = gst_yonos_networks_get (networks, 0)->upscaler;
+  return TRUE;
+}
+
+gboolean
+gst_yonos_live_adopt (GstYonosUpscale * self, const GstVideoInfo * in,
+    const GstVideoInfo * out)
+{
+  GstYonosLive *live = &self->live;
+
+  if (!live->next || !gst_yonos_networks_are_ready (live->next)
+      || gst_yonos_networks_error (live->next)
+      || !gst_video_info_is_equal (&self->in_info, in)
+      || !gst_video_info_is_equal (&live->next_out, out))
+    return FALSE;
+  take (self, g_steal_pointer (&live->next));
+  live->reason = "property";
+  self->upscaler = gst_yonos_networks_get (live->now, 0)->upscaler;
   return TRUE;
 }
 
@@ -166,9 +213,16 @@ gst_yonos_live_close (GstYonosUpscale * self)
   retire (live, live->next);
   reap (live, TRUE);
   gst_yonos_settings_clear (&live->asked);
-  live->asked = (GstYonosSettings) { 0 };
   live->now = live->next = NULL;
   live->network = NULL;
+}
+
+void
+gst_yonos_live_forget (GstYonosUpscale * self)
+{
+  gst_yonos_live_close (self);
+  gst_yonos_settings_clear (&self->live.taken);
+  set_scale (self, 0);
 }
 
 /* --- when --- */
@@ -269,24 +323,54 @@ lateness (GstYonosUpscale * self, GstBuffer * buf, gint64 length,
 /* --- the next frame --- */
 
 static void
-swap_when_ready (GstYonosUpscale * self)
+warn (GstYonosUpscale * self, const GError * error)
+{
+  gst_yonos_post (self, GST_MESSAGE_WARNING, error,
+      "The stream goes on with what it had.");
+}
+
+/* Begins to load what `asked` says, for the caps that its scale leads to. */
+static void
+load_aside (GstYonosUpscale * self)
 {
   GstYonosLive *live = &self->live;
-  const GError *error;
+  GError *error = NULL;
+  gint scale = self->scale;
+
+  retire (live, g_steal_pointer (&live->next));
+  live->next_out = self->out_info;
+  if (live->asked.scale != live->taken.scale
+      && gst_yonos_out_info (self, live->asked.scale, &live->next_out))
+    scale = gst_yonos_check_request (&self->in_info, &live->next_out, &error);
+  if (error) {
+    warn (self, error);
+    g_error_free (error);
+    return;
+  }
+  if (gst_video_info_is_equal (&live->next_out, &self->out_info)) {
+    set_scale (self, live->asked.scale);
+    live->taken.scale = live->asked.scale;
+  }
+  if (is_other (&live->asked, &live->taken))
+    live->next = load (self, &live->next_out, scale, TRUE);
+}
+
+void
+gst_yonos_live_swap (GstYonosUpscale * self)
+{
+  GstYonosLive *live = &self->live;
 
   reap (live, FALSE);
   if (!live->next || !gst_yonos_networks_are_ready (live->next))
     return;
-  error = gst_yonos_networks_error (live->next);
-  if (error) {
-    gst_yonos_post (self, GST_MESSAGE_WARNING, error,
-        "The stream goes on with what it had.");
-    retire (live, live->next);
-  } else {
-    take (self, live->next);
-    live->reason = "property";
+  if (gst_yonos_networks_error (live->next)) {
+    warn (self, gst_yonos_networks_error (live->next));
+    retire (live, g_steal_pointer (&live->next));
+    return;
   }
-  live->next = NULL;
+  set_scale (self, live->asked.scale);
+  if (!gst_yonos_live_adopt (self, &self->in_info, &self->out_info))
+    gst_base_transform_reconfigure_src (GST_BASE_TRANSFORM (self));
 }
 
 static void
@@ -317,30 +401,30 @@ void
 gst_yonos_live_before (GstYonosUpscale * self, GstBuffer * inbuf)
 {
   GstYonosLive *live = &self->live;
-  const GstYonosNetwork *network;
   GstYonosSettings s;
   gboolean other;
 
   GST_OBJECT_LOCK (self);
   s = self->settings;
-  other = is_other (live, &s);
-  if (other)
-    remember (live, &s);
-  GST_OBJECT_UNLOCK (self);
+  /* To set what failed again is to try again. */
+  other = is_other (&s, &live->asked) || (s.serial != live->asked.serial
+      && !live->next && is_other (&s, &live->taken));
   if (other) {
-    retire (live, live->next);
-    live->next = load (self, TRUE);
+    gst_yonos_settings_copy (&live->asked, &s);
+    /* What was loaded stays. */
+    live->asked.enabled |= live->taken.enabled;
   }
+  GST_OBJECT_UNLOCK (self);
+  if (other)
+    load_aside (self);
   note_arrival (self, inbuf);
-  swap_when_ready (self);
   if (s.qos_mode != GST_YONOS_QOS_LADDER && live->ladder.step > 0)
     gst_yonos_ladder_init (&live->ladder, live->ladder.n_steps);
   choose (self, s.enabled);
-  network = live->network;
   yonos_upscaler_set_noise (self->upscaler, s.noise, s.seed);
   yonos_upscaler_set_fidelity (self->upscaler, s.fidelity);
   yonos_upscaler_set_split (self->upscaler,
-      network->path ? (gfloat) s.split : 0);
+      live->network->path ? (gfloat) s.split : 0);
 }
 
 /* --- the last frame --- */

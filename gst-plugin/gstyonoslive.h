@@ -10,9 +10,19 @@ G_BEGIN_DECLS
  * the settings, the ladder and what is loaded so far. From the streaming thread
  * unless it says otherwise. */
 
-/* Loads what the settings ask for; FALSE after an error message. */
+/* Loads for these caps what the settings ask for, or where that fails in
+ * mid-stream, what was used until now; FALSE after an error message. */
 gboolean gst_yonos_live_open (GstYonosUpscale * self);
+/* Instead, takes what was loaded aside, if it is for these caps. */
+gboolean gst_yonos_live_adopt (GstYonosUpscale * self, const GstVideoInfo * in,
+    const GstVideoInfo * out);
 void gst_yonos_live_close (GstYonosUpscale * self);
+/* Closes, and knows of no stream any more. */
+void gst_yonos_live_forget (GstYonosUpscale * self);
+
+/* Between two frames: takes what was loaded aside, or has caps negotiated that
+ * it is for. */
+void gst_yonos_live_swap (GstYonosUpscale * self);
 
 /* Sets self->upscaler up for this frame. */
 void gst_yonos_live_before (GstYonosUpscale * self, GstBuffer * inbuf);

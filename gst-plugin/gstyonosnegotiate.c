@@ -15,7 +15,7 @@ preferred_scale (GstYonosUpscale * self)
   gint scale;
 
   GST_OBJECT_LOCK (self);
-  scale = self->settings.scale;
+  scale = self->live.scale > 0 ? self->live.scale : self->settings.scale;
   GST_OBJECT_UNLOCK (self);
   return scale;
 }
@@ -398,12 +398,11 @@ fixate_colour (GstStructure * outs, const GstVideoInfo * in)
         gst_video_chroma_to_string (in->chroma_site));
 }
 
-GstCaps *
-gst_yonos_upscale_fixate_caps (GstBaseTransform * trans,
-    GstPadDirection direction, GstCaps * caps, GstCaps * othercaps)
+/* Takes over othercaps. */
+static GstCaps *
+fixate (GstPadDirection direction, GstCaps * caps, GstCaps * othercaps,
+    gint scale)
 {
-  GstYonosUpscale *self = GST_YONOS_UPSCALE (trans);
-  gint scale = preferred_scale (self);
   GstVideoInfo in;
   GstStructure *outs;
 
@@ -418,9 +417,48 @@ gst_yonos_upscale_fixate_caps (GstBaseTransform * trans,
     if (gst_structure_has_field_typed (outs, "format", G_TYPE_STRING))
       fixate_colour (outs, &in);
   }
-  othercaps = gst_caps_fixate (othercaps);
+  return gst_caps_fixate (othercaps);
+}
+
+GstCaps *
+gst_yonos_upscale_fixate_caps (GstBaseTransform * trans,
+    GstPadDirection direction, GstCaps * caps, GstCaps * othercaps)
+{
+  GstYonosUpscale *self = GST_YONOS_UPSCALE (trans);
+
+  othercaps = fixate (direction, caps, othercaps, preferred_scale (self));
   GST_DEBUG_OBJECT (self, "fixated to %" GST_PTR_FORMAT, othercaps);
   return othercaps;
+}
+
+/* As the base class does it. */
+gboolean
+gst_yonos_out_info (GstYonosUpscale * self, gint scale, GstVideoInfo * out)
+{
+  GstBaseTransform *trans = GST_BASE_TRANSFORM (self);
+  GstCaps *in = gst_pad_get_current_caps (trans->sinkpad);
+  GstCaps *all, *peer, *templ, *possible, *caps;
+  gboolean found = FALSE;
+
+  if (!in)
+    return FALSE;
+  all = gst_yonos_upscale_transform_caps (trans, GST_PAD_SINK, in, NULL);
+  peer = gst_pad_peer_query_caps (trans->srcpad, all);
+  templ = gst_pad_get_pad_template_caps (trans->srcpad);
+  possible = gst_caps_intersect_full (peer, templ, GST_CAPS_INTERSECT_FIRST);
+  caps = gst_caps_intersect_full (possible, all, GST_CAPS_INTERSECT_FIRST);
+  if (!gst_caps_is_empty (caps)) {
+    caps = fixate (GST_PAD_SINK, in, caps, scale);
+    found = gst_video_info_from_caps (out, caps);
+  }
+  GST_DEBUG_OBJECT (self, "scale %d gives %" GST_PTR_FORMAT, scale, caps);
+  gst_caps_unref (caps);
+  gst_caps_unref (possible);
+  gst_caps_unref (templ);
+  gst_caps_unref (peer);
+  gst_caps_unref (all);
+  gst_caps_unref (in);
+  return found;
 }
 
 /* --- refusal --- */
@@ -438,42 +476,36 @@ next_scale (const GstVideoInfo * in, const GstVideoInfo * out)
 }
 
 gint
-gst_yonos_check_request (GstYonosUpscale * self, const GstVideoInfo * in,
-    const GstVideoInfo * out)
+gst_yonos_check_request (const GstVideoInfo * in, const GstVideoInfo * out,
+    GError ** error)
 {
   gint scale = next_scale (in, out);
+  GstStreamError code = GST_STREAM_ERROR_FORMAT;
 
-  if (GST_VIDEO_INFO_IS_INTERLACED (in) || GST_VIDEO_INFO_IS_INTERLACED (out)) {
-    GST_ELEMENT_ERROR (self, STREAM, FORMAT,
-        ("yonosupscale takes progressive video only, and this one is "
-            "interlaced: put deinterlace in front of yonosupscale."), (NULL));
-    return 0;
-  }
-  if (out->width < in->width || out->height < in->height) {
-    GST_ELEMENT_ERROR (self, STREAM, FORMAT,
-        ("yonosupscale only enlarges, and cannot make %dx%d from %dx%d: ask "
-            "for a size that is not smaller, or put videoscale behind "
-            "yonosupscale and the size behind that.", out->width, out->height,
-            in->width, in->height), (NULL));
-    return 0;
-  }
-  if (scale == 0) {
-    GST_ELEMENT_ERROR (self, STREAM, FORMAT,
-        ("yonosupscale enlarges up to 8 times, and cannot make %dx%d from "
-            "%dx%d: ask for %dx%d at most, or put a second yonosupscale behind "
-            "it.", out->width, out->height, in->width, in->height,
-            MIN (in->width, MAX_SIZE / 8) * 8,
-            MIN (in->height, MAX_SIZE / 8) * 8), (NULL));
-    return 0;
-  }
-  if (out->width > MAX_SIZE || out->height > MAX_SIZE) {
-    GST_ELEMENT_ERROR (self, STREAM, FORMAT,
-        ("yonosupscale makes frames up to %dx%d, and %dx%d is asked for: use a "
-            "smaller scale or put videoscale in front of yonosupscale.",
-            MAX_SIZE, MAX_SIZE, out->width, out->height), (NULL));
-    return 0;
-  }
-  return scale;
+  if (GST_VIDEO_INFO_IS_INTERLACED (in) || GST_VIDEO_INFO_IS_INTERLACED (out))
+    g_set_error (error, GST_STREAM_ERROR, code,
+        "yonosupscale takes progressive video only, and this one is "
+        "interlaced: put deinterlace in front of yonosupscale.");
+  else if (out->width < in->width || out->height < in->height)
+    g_set_error (error, GST_STREAM_ERROR, code,
+        "yonosupscale only enlarges, and cannot make %dx%d from %dx%d: ask "
+        "for a size that is not smaller, or put videoscale behind "
+        "yonosupscale and the size behind that.", out->width, out->height,
+        in->width, in->height);
+  else if (scale == 0)
+    g_set_error (error, GST_STREAM_ERROR, code,
+        "yonosupscale enlarges up to 8 times, and cannot make %dx%d from "
+        "%dx%d: ask for %dx%d at most, or put a second yonosupscale behind "
+        "it.", out->width, out->height, in->width, in->height,
+        MIN (in->width, MAX_SIZE / 8) * 8, MIN (in->height, MAX_SIZE / 8) * 8);
+  else if (out->width > MAX_SIZE || out->height > MAX_SIZE)
+    g_set_error (error, GST_STREAM_ERROR, code,
+        "yonosupscale makes frames up to %dx%d, and %dx%d is asked for: use a "
+        "smaller scale or put videoscale in front of yonosupscale.",
+        MAX_SIZE, MAX_SIZE, out->width, out->height);
+  else
+    return scale;
+  return 0;
 }
 
 gboolean

@@ -11,13 +11,13 @@ G_BEGIN_DECLS
  * step is plain bicubic. A thread of their own loads them in this order and
  * runs each once, so that a change to one waits for nothing. GstYonosNetworks
  * may be used by one other thread. */
-typedef struct
+struct _GstYonosNetwork
 {
   gchar *path;                  /* NULL: plain bicubic */
   const gchar *tier;            /* static; "model" for the user's, "bicubic" */
   gchar *hash;                  /* SHA-256 of the file, hexadecimal; NULL until it is loaded */
   YonosUpscaler *upscaler;      /* NULL until it is loaded */
-} GstYonosNetwork;
+};
 
 /* Begins to load for the settings, which are copied as the params are; the
  * params' model is not read. Without s->enabled, and at scale 1, there is plain bicubic

@@ -136,9 +136,8 @@ set_property (GObject * object, guint id, const GValue * value,
       G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
       break;
   }
+  s->serial++;
   GST_OBJECT_UNLOCK (object);
-  if (id == PROP_SCALE)
-    gst_base_transform_reconfigure_src (GST_BASE_TRANSFORM (object));
 }
 
 static void
@@ -217,13 +216,24 @@ gst_yonos_settings_clear (GstYonosSettings * s)
 {
   g_free (s->model);
   g_free (s->device);
+  *s = (GstYonosSettings) { 0 };
+}
+
+void
+gst_yonos_settings_copy (GstYonosSettings * to, const GstYonosSettings * from)
+{
+  GstYonosSettings copy = *from;
+
+  copy.model = g_strdup (from->model);
+  copy.device = g_strdup (from->device);
+  gst_yonos_settings_clear (to);
+  *to = copy;
 }
 
 void
 gst_yonos_settings_install (GObjectClass * klass)
 {
   const GParamFlags both = G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS;
-  const GParamFlags ready = both | GST_PARAM_MUTABLE_READY;
   const GParamFlags playing = both | GST_PARAM_MUTABLE_PLAYING;
 
   klass->set_property = set_property;
@@ -231,7 +241,7 @@ gst_yonos_settings_install (GObjectClass * klass)
   g_object_class_install_property (klass, PROP_SCALE,
       g_param_spec_enum ("scale", "Scale",
           "Enlargement of width and height, where caps behind the element fix no "
-          "size",
+          "size; while playing, its model is loaded aside before caps change",
           scale_get_type (), DEFAULT_SCALE, playing));
   g_object_class_install_property (klass, PROP_MODEL,
       g_param_spec_string ("model", "Model",
@@ -246,7 +256,7 @@ gst_yonos_settings_install (GObjectClass * klass)
   g_object_class_install_property (klass, PROP_DEVICE,
       g_param_spec_string ("device", "Device",
           "auto (the first GPU, else the CPU), cpu, or a Vulkan device's "
-          "index, UUID or part of its name", DEFAULT_DEVICE, ready));
+          "index, UUID or part of its name", DEFAULT_DEVICE, playing));
   g_object_class_install_property (klass, PROP_SEED,
       g_param_spec_uint64 ("seed", "Seed",
           "Seed of the noise; the same seed gives the same frames", 0,
@@ -265,12 +275,12 @@ gst_yonos_settings_install (GObjectClass * klass)
           "MiB that the network may take; frames that do not fit are made in "
           "tiles, with the same result (0 = what the GPU's driver says is "
           "free, half of the memory on the CPU)", 0, G_MAXINT,
-          DEFAULT_MAX_MEMORY, ready));
+          DEFAULT_MAX_MEMORY, playing));
   g_object_class_install_property (klass, PROP_IN_FLIGHT,
       g_param_spec_uint ("frames-in-flight", "Frames in flight",
           "Frames that are in the making at once; each above one adds a frame "
           "to the latency (0 = one on the CPU, two on a GPU)", 0,
-          YONOS_MOST_IN_FLIGHT, DEFAULT_IN_FLIGHT, ready));
+          YONOS_MOST_IN_FLIGHT, DEFAULT_IN_FLIGHT, playing));
   g_object_class_install_property (klass, PROP_ENABLED,
       g_param_spec_boolean ("enabled", "Enabled",
           "Whether the network runs; FALSE = plain bicubic of the same size",

@@ -11,6 +11,9 @@ void gst_yonos_settings_install (GObjectClass * klass);
 
 void gst_yonos_settings_init (GstYonosSettings * s);
 void gst_yonos_settings_clear (GstYonosSettings * s);
+/* Frees what `to` had. */
+void gst_yonos_settings_copy (GstYonosSettings * to,
+    const GstYonosSettings * from);
 
 G_END_DECLS
 

@@ -43,10 +43,10 @@
  * the next frame on, and fidelity may be controlled by a #GstControlSource.
  * So may #GstYonosUpscale:enabled, which goes over to plain bicubic (no model
  * is read while that is all that was ever wanted), and #GstYonosUpscale:split,
- * which shows both side by side, and #GstYonosUpscale:scale, which asks for new
- * caps. Another #GstYonosUpscale:tier or #GstYonosUpscale:model is loaded aside
- * and taken between two frames; one that fails leaves a warning, and the stream
- * goes on as it was.
+ * which shows both side by side. Another #GstYonosUpscale:tier,
+ * #GstYonosUpscale:model, #GstYonosUpscale:scale or #GstYonosUpscale:device is
+ * loaded aside and taken between two frames, with new caps where the size
+ * changes; one that fails leaves a warning, and the stream goes on as it was.
  *
  * #GstYonosUpscale:qos-mode says what becomes of frames that come too late: they
  * are dropped, or cheaper tiers make them, down to plain bicubic, until there is
@@ -119,13 +119,68 @@ is_of (const GstVideoInfo * in, const GstVideoInfo * out,
       && gst_video_info_is_equal (out, other_out);
 }
 
+static guint
+settings_serial (GstYonosUpscale * self)
+{
+  guint serial;
+
+  GST_OBJECT_LOCK (self);
+  serial = self->settings.serial;
+  GST_OBJECT_UNLOCK (self);
+  return serial;
+}
+
+gboolean
+gst_yonos_upscale_refuse (GstYonosUpscale * self, const GstVideoInfo * in,
+    const GstVideoInfo * out)
+{
+  self->refused = TRUE;
+  self->refused_in = *in;
+  self->refused_out = *out;
+  self->refused_serial = settings_serial (self);
+  return FALSE;
+}
+
+gboolean
+gst_yonos_upscale_is_refused (GstYonosUpscale * self, const GstVideoInfo * in,
+    const GstVideoInfo * out)
+{
+  return self->refused && self->refused_serial == settings_serial (self)
+      && is_of (&self->refused_in, &self->refused_out, in, out);
+}
+
+static gboolean
+open_for (GstYonosUpscale * self, GstCaps * incaps, GstCaps * outcaps,
+    const GstVideoInfo * in, const GstVideoInfo * out)
+{
+  gboolean adopted, passthrough = self->scale == 1
+      && gst_yonos_same_pixels (in, out)
+      && gst_caps_features_is_equal (gst_caps_get_features (incaps, 0),
+      gst_caps_get_features (outcaps, 0));
+
+  gst_yonos_flight_drain (self);
+  gst_yonos_flight_clear (self);
+  adopted = gst_yonos_live_adopt (self, in, out);
+  if (!adopted)
+    forget (self);
+  self->in_info = *in;
+  self->out_info = *out;
+  gst_base_transform_set_passthrough (GST_BASE_TRANSFORM (self), passthrough);
+  if (passthrough) {
+    gst_yonos_live_forget (self);
+    return TRUE;
+  }
+  return gst_yonos_buffers_open (self, incaps, outcaps)
+      && (adopted || gst_yonos_live_open (self));
+}
+
 static gboolean
 gst_yonos_upscale_set_caps (GstBaseTransform * trans, GstCaps * incaps,
     GstCaps * outcaps)
 {
   GstYonosUpscale *self = GST_YONOS_UPSCALE (trans);
+  GError *error = NULL;
   GstVideoInfo in, out;
-  gboolean passthrough;
   gint scale;
 
   if (!gst_video_info_from_caps (&in, incaps)
@@ -133,36 +188,26 @@ gst_yonos_upscale_set_caps (GstBaseTransform * trans, GstCaps * incaps,
     GST_ERROR_OBJECT (self, "invalid caps");
     return FALSE;
   }
-  /* GstBaseTransform may ask again after a refusal: one message is enough. */
-  if (self->refused && is_of (&self->refused_in, &self->refused_out, &in, &out))
+  /* GstBaseTransform may ask again: one message is enough. */
+  if (gst_yonos_upscale_is_refused (self, &in, &out))
     return FALSE;
   if (self->upscaler && is_of (&self->in_info, &self->out_info, &in, &out)) {
     gst_yonos_flight_drain (self);
     return gst_yonos_buffers_open (self, incaps, outcaps);
   }
-
-  scale = gst_yonos_check_request (self, &in, &out);
-  passthrough = scale == 1 && gst_yonos_same_pixels (&in, &out)
-      && gst_caps_features_is_equal (gst_caps_get_features (incaps, 0),
-      gst_caps_get_features (outcaps, 0));
-  if (scale > 0) {
-    gst_yonos_flight_drain (self);
-    forget (self);
-    self->in_info = in;
-    self->out_info = out;
-    self->scale = scale;
-    gst_base_transform_set_passthrough (trans, passthrough);
-    if (passthrough || (gst_yonos_buffers_open (self, incaps, outcaps)
-            && gst_yonos_live_open (self))) {
-      gst_yonos_flight_update_latency (self);
-      return TRUE;
-    }
+  scale = gst_yonos_check_request (&in, &out, &error);
+  if (scale == 0) {
+    gst_yonos_post (self, GST_MESSAGE_ERROR, error, NULL);
+    g_error_free (error);
+    return gst_yonos_upscale_refuse (self, &in, &out);
   }
-  /* The pads keep their old caps, and with those the stream may go on. */
-  self->refused = TRUE;
-  self->refused_in = in;
-  self->refused_out = out;
-  return FALSE;
+  self->scale = scale;
+  if (!open_for (self, incaps, outcaps, &in, &out)) {
+    gst_yonos_live_close (self);
+    return gst_yonos_upscale_refuse (self, &in, &out);
+  }
+  gst_yonos_flight_update_latency (self);
+  return TRUE;
 }
 
 /* --- buffers --- */
@@ -215,6 +260,7 @@ gst_yonos_upscale_stop (GstBaseTransform * trans)
   GstYonosUpscale *self = GST_YONOS_UPSCALE (trans);
 
   forget (self);
+  gst_yonos_live_forget (self);
   self->warned = FALSE;
   GST_OBJECT_LOCK (self);
   gst_yonos_stats_clear (&self->stats);
@@ -228,6 +274,7 @@ gst_yonos_upscale_finalize (GObject * object)
   GstYonosUpscale *self = GST_YONOS_UPSCALE (object);
 
   forget (self);
+  gst_yonos_live_forget (self);
   gst_yonos_stats_clear (&self->stats);
 #ifdef HAVE_GST_VULKAN
   gst_yonos_vulkan_free (self->vulkan);

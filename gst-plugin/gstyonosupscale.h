@@ -45,8 +45,10 @@ typedef struct
   gboolean enabled;
   gdouble split;
   GstYonosQosMode qos_mode;
+  guint serial;                 /* counts the changes of all of them */
 } GstYonosSettings;
 
+typedef struct _GstYonosNetwork GstYonosNetwork;
 typedef struct _GstYonosNetworks GstYonosNetworks;
 
 /* Which network makes the frames; see gstyonoslive.h. */
@@ -54,8 +56,10 @@ typedef struct
 {
   GstYonosNetworks *now, *next;
   GSList *retired;              /* GstYonosNetworks to be freed */
-  GstYonosSettings asked;       /* what `next`, or else `now`, was loaded for */
-  gconstpointer network;        /* GstYonosNetwork of the last frame */
+  GstYonosSettings asked;       /* that were loaded last, successfully or not */
+  GstYonosSettings taken;       /* that `now` is of, or the one before these caps */
+  GstVideoInfo next_out;        /* the large frames of `next` */
+  const GstYonosNetwork *network;       /* of the last frame */
   const gchar *reason;          /* of the next change */
   GstYonosLadder ladder;
   gboolean live, live_known;    /* the source is, and that is known */
@@ -64,6 +68,7 @@ typedef struct
   GstClockTime last_pts;
 
   /* with the object lock */
+  gint scale;                   /* that sizes are chosen by; 0: the settings' */
   gint64 qos_late, qos_at;      /* what the sink said, and when */
   gboolean may_step_down;       /* so nothing need be dropped */
 } GstYonosLive;
@@ -92,11 +97,20 @@ struct _GstYonosUpscale
   YonosUpscaler *upscaler;      /* of the next frame; belongs to `live` */
   gboolean refused;             /* the last caps, with an error message */
   GstVideoInfo refused_in, refused_out;
+  guint refused_serial;         /* of the settings then */
   gboolean warned;              /* that the GPU is not used */
   GstYonosLive live;
   GstYonosFlight flight;
   GstYonosStats stats;
 };
+
+/* Remembers, after an error message, that these caps cannot be used with the
+ * settings as they are; FALSE. The pads keep their old caps, and with those, or
+ * with other settings, the stream may go on. */
+gboolean gst_yonos_upscale_refuse (GstYonosUpscale * self,
+    const GstVideoInfo * in, const GstVideoInfo * out);
+gboolean gst_yonos_upscale_is_refused (GstYonosUpscale * self,
+    const GstVideoInfo * in, const GstVideoInfo * out);
 
 GST_DEBUG_CATEGORY_EXTERN (gst_yonos_upscale_debug);
 GST_ELEMENT_REGISTER_DECLARE (yonosupscale);

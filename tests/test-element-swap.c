@@ -4,6 +4,7 @@
 #include "element-check.h"
 #include "small-model.h"
 
+#include <dlfcn.h>
 #include <glib/gstdio.h>
 #include <gst/video/video.h>
 
@@ -15,6 +16,47 @@
 #define WAIT (30 * G_USEC_PER_SEC)
 
 static char *folder;
+
+/* Whoever reads a model waits while it is shut. */
+static struct {
+    GMutex lock;
+    GCond changed;
+    gboolean shut, waited_at;
+} gate;
+
+static void gate_shut(gboolean shut)
+{
+    g_mutex_lock(&gate.lock);
+    gate.shut = shut;
+    gate.waited_at = FALSE;
+    g_cond_broadcast(&gate.changed);
+    g_mutex_unlock(&gate.lock);
+}
+
+static gboolean gate_is_waited_at(void)
+{
+    gboolean waited_at;
+
+    g_mutex_lock(&gate.lock);
+    waited_at = gate.waited_at;
+    g_mutex_unlock(&gate.lock);
+    return waited_at;
+}
+
+/* In the place of GLib's, for the element too: where a model is read. */
+GMappedFile *g_mapped_file_new(const char *path, gboolean writable, GError **error)
+{
+    GMappedFile *(*real)(const char *, gboolean, GError **);
+
+    *(void **)&real = dlsym(RTLD_NEXT, "g_mapped_file_new");
+    g_mutex_lock(&gate.lock);
+    while (gate.shut) {
+        gate.waited_at = TRUE;
+        g_cond_wait(&gate.changed, &gate.lock);
+    }
+    g_mutex_unlock(&gate.lock);
+    return real(path, writable, error);
+}
 
 /* Writes a model that adds nothing to bicubic, or an untrained one. */
 static char *model_make(const char *name, int scale, gboolean plain)
@@ -234,26 +276,189 @@ static void test_tiers(void)
     model_remove(balanced);
 }
 
+/* Lets frames through from *n on until they are that many times larger. */
+static void wait_for_scale(GstHarness *h, int *n, int scale)
+{
+    gint64 until = g_get_monotonic_time() + WAIT;
+
+    while (frame(h, (*n)++) != (gsize)(SMALL * scale * scale))
+        g_assert_cmpint(g_get_monotonic_time(), <, until);
+}
+
+static void set_scale(GstElement *el, int scale)
+{
+    char *text = g_strdup_printf("%d", scale);
+
+    gst_util_set_object_arg(G_OBJECT(el), "scale", text);
+    g_free(text);
+}
+
+/* The stream does not wait for a model: 99 frames come while none can be read. */
 static void test_scale(void)
 {
     char *two = model_make("fast-x2.safetensors", 2, TRUE), *four = model_make("fast-x4.safetensors", 4, TRUE);
     GstElement *el = element_new(NULL, "cpu");
     GstBus *bus = gst_bus_new();
     GstHarness *h;
+    int n = 0, swaps = 0;
 
     g_setenv("YONOS_MODEL_PATH", folder, TRUE);
     h = element_start(el, bus, CAPS, NULL);
-    for (int n = 0; n < 8; n++) {
-        gboolean larger = n / 2 % 2 != 0;
-        gst_util_set_object_arg(G_OBJECT(el), "scale", larger ? "4" : "2");
-        g_assert_cmpuint(frame(h, n), ==, SMALL * (larger ? 16 : 4));
+    frame(h, n++);
+    gate_shut(TRUE);
+    set_scale(el, 4);
+    for (int waited = 0; waited < 99; waited += gate_is_waited_at()) {
+        g_assert_cmpuint(frame(h, n++), ==, SMALL * 4);
+        g_assert_cmpint(n, <, 100000);
     }
+    gate_shut(FALSE);
+    wait_for_scale(h, &n, 4);
+    for (int k = 0; k < 5; k++)
+        g_assert_cmpuint(frame(h, n++), ==, SMALL * 16);
+    for (; n < FRAMES || swaps < 6; swaps++) {
+        set_scale(el, swaps % 2 ? 4 : 2);
+        wait_for_scale(h, &n, swaps % 2 ? 4 : 2);
+    }
+    g_test_message("%d frames, %d scales", n, swaps);
     element_check_silent(bus);
     element_stop(h, el);
     gst_object_unref(el);
     gst_object_unref(bus);
     model_remove(two);
     model_remove(four);
+}
+
+/* With frames in flight: their number comes out, in their order, each of its size's caps. */
+static void test_scale_in_flight(void)
+{
+    char *two = model_make("fast-x2.safetensors", 2, TRUE), *four = model_make("fast-x4.safetensors", 4, TRUE);
+    GstElement *el = element_new(NULL, "cpu");
+    GstHarness *h;
+    gint64 until = g_get_monotonic_time() + WAIT;
+    int pushed = 0, pulled = 0, changes = 0;
+    gsize size = SMALL * 4;
+
+    g_setenv("YONOS_MODEL_PATH", folder, TRUE);
+    g_object_set(el, "frames-in-flight", 3, NULL);
+    h = element_start(el, NULL, CAPS, NULL);
+    while (pushed < FRAMES || changes < 4) {
+        GstBuffer *small = gst_buffer_new_allocate(NULL, SMALL, NULL), *large;
+
+        g_assert_cmpint(g_get_monotonic_time(), <, until);
+        gst_buffer_memset(small, 0, shade(pushed), SMALL);
+        GST_BUFFER_PTS(small) = pushed * FRAME;
+        GST_BUFFER_DURATION(small) = FRAME;
+        pushed++;
+        set_scale(el, pushed / 50 % 2 ? 4 : 2);
+        g_object_set(el, "frames-in-flight", 1 + pushed / 20 % 4, NULL);
+        g_assert_cmpint(gst_harness_push(h, small), ==, GST_FLOW_OK);
+        if (pushed % 50 > 40) /* or they come too fast for any to load */
+            g_usleep(2000);
+        while ((large = gst_harness_try_pull(h))) {
+            GstVideoMeta *meta = gst_buffer_get_video_meta(large);
+            guint8 first;
+
+            g_assert_cmpuint(GST_BUFFER_PTS(large), ==, pulled * FRAME);
+            g_assert_cmpuint(gst_buffer_extract(large, 0, &first, 1), ==, 1);
+            g_assert_cmpint(first, ==, shade(pulled));
+            changes += gst_buffer_get_size(large) != size;
+            size = gst_buffer_get_size(large);
+            g_assert_true(!meta || meta->width * meta->height * 3 == size);
+            gst_buffer_unref(large);
+            pulled++;
+        }
+        g_assert_cmpint(pushed - pulled, <=, 3);
+    }
+    gst_harness_push_event(h, gst_event_new_eos());
+    g_assert_cmpint(pulled + gst_harness_buffers_in_queue(h), ==, pushed);
+    g_test_message("%d frames, %d changes of size", pushed, changes);
+    element_stop(h, el);
+    gst_object_unref(el);
+    model_remove(two);
+    model_remove(four);
+}
+
+/* A scale that cannot be leaves the one before, also for new caps, and may be tried again. */
+static void test_scale_broken(void)
+{
+    char *two = model_make("fast-x2.safetensors", 2, TRUE), *four;
+    GstElement *el = element_new(NULL, "cpu");
+    GstBus *bus = gst_bus_new();
+    GstHarness *h;
+    int n = 0;
+
+    g_setenv("YONOS_MODEL_PATH", folder, TRUE);
+    h = element_start(el, bus, CAPS, NULL);
+    frame(h, n++);
+    set_scale(el, 4);
+    wait_for_warning(h, &n, bus, "fast-x4.safetensors");
+    for (int k = 0; k < 5; k++)
+        g_assert_cmpuint(frame(h, n++), ==, SMALL * 4);
+    gst_harness_set_src_caps_str(h, "video/x-raw,format=BGR,framerate=25/1,width=16,height=8");
+    g_assert_cmpuint(frame(h, n++), ==, SMALL * 4);
+    wait_for_warning(h, &n, bus, "fast-x4.safetensors");
+    four = model_make("fast-x4.safetensors", 4, TRUE);
+    set_scale(el, 4);
+    wait_for_scale(h, &n, 4);
+    /* a model of its own for the other scale: first the one, then the other, with a frame between */
+    g_object_set(el, "model", two, NULL);
+    wait_for_warning(h, &n, bus, "for x2, but x4 is wanted");
+    set_scale(el, 2);
+    wait_for_scale(h, &n, 2);
+    g_assert_true(stat_is(el, "model", two));
+    element_check_silent(bus);
+    element_stop(h, el);
+    gst_object_unref(el);
+    gst_object_unref(bus);
+    model_remove(two);
+    model_remove(four);
+}
+
+/* What cannot be loaded for new caps is one error; with a model that can be, the stream goes on without a new start. */
+static void test_error_in_mid_stream(void)
+{
+    char *one = model_make("one.safetensors", 2, TRUE), *other = model_make("other.safetensors", 2, TRUE);
+    GstElement *el = element_new(one, "cpu");
+    GstBus *bus = gst_bus_new();
+    GstHarness *h = element_start(el, bus, CAPS, NULL);
+    int n = 0;
+
+    frame(h, n++);
+    g_remove(one);
+    gst_harness_set_src_caps_str(h, "video/x-raw,format=BGR,framerate=25/1,width=16,height=8");
+    element_check_message(bus, GST_MESSAGE_ERROR, "There is no model file", "one.safetensors");
+    g_object_set(el, "model", other, NULL);
+    frame(h, n++);
+    gst_harness_set_src_caps_str(h, "video/x-raw,format=BGR,framerate=25/1,width=16,height=8");
+    frame(h, n++);
+    element_check_silent(bus);
+    element_stop(h, el);
+    gst_object_unref(el);
+    gst_object_unref(bus);
+    g_free(one);
+    model_remove(other);
+}
+
+/* The device, the memory and the frames in flight change as a model does. */
+static void test_devices(void)
+{
+    char *model = model_make("m.safetensors", 2, TRUE);
+    GstElement *el = element_new(model, "cpu");
+    GstBus *bus = gst_bus_new();
+    GstHarness *h = element_start(el, bus, CAPS, NULL);
+    int n = 0;
+
+    frame(h, n++);
+    g_object_set(el, "device", "no such thing", NULL);
+    wait_for_warning(h, &n, bus, "no such thing");
+    g_object_set(el, "device", "cpu", "max-memory", 100, NULL);
+    for (int k = 0; k < 5; k++)
+        frame(h, n++);
+    element_check_silent(bus);
+    element_stop(h, el);
+    gst_object_unref(el);
+    gst_object_unref(bus);
+    model_remove(model);
 }
 
 /* Stopping and new caps while a model is being loaded. */
@@ -290,6 +495,10 @@ int main(int argc, char **argv)
     g_test_add_func("/element/swap/broken", test_broken);
     g_test_add_func("/element/swap/tiers", test_tiers);
     g_test_add_func("/element/swap/scale", test_scale);
+    g_test_add_func("/element/swap/scale-in-flight", test_scale_in_flight);
+    g_test_add_func("/element/swap/scale-broken", test_scale_broken);
+    g_test_add_func("/element/swap/error-in-mid-stream", test_error_in_mid_stream);
+    g_test_add_func("/element/swap/devices", test_devices);
     g_test_add_func("/element/swap/stop-while-loading", test_stop_while_loading);
     status = g_test_run();
     g_rmdir(folder);
