@@ -272,7 +272,8 @@ static YonosExecutor *make_cpu(const YonosNetwork *net, G_GNUC_UNUSED const char
 static YonosExecutor *make_vulkan(const YonosNetwork *net, const char *name, YonosDeviceInfo *device, GError **error)
 {
     const char *precision = g_getenv("YONOS_PRECISION");
-    YonosVulkanOptions options = {name, YONOS_VULKAN_HALF_ON_GPU, net->params.max_memory};
+    YonosVulkanOptions options = {
+        .device = name, .half = YONOS_VULKAN_HALF_ON_GPU, .max_memory = net->params.max_memory};
     YonosExecutor *executor;
 
     if (net->single)

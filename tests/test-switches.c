@@ -26,14 +26,9 @@ static const Switch switches[] = {
 
 static YonosGraph *network(void)
 {
-    YonosGraph *g = yonos_graph_new();
-    YonosTensorId x = yonos_graph_input(g, "x", YONOS_F32, (YonosShape){1, 4, 8, 3});
-    YonosTensorId z = yonos_graph_input(g, "z", YONOS_F32, (YonosShape){1, 2, 4, YONOS_COMPACT_LATENT});
-    YonosTensorId y = yonos_compact_upscale(g, yonos_compact_tier("fast"), x, z, 4, YONOS_COMPACT_INPUT_LR);
+    YonosGraph *g = yonos_compact_network(yonos_compact_tier("fast"), 8, 4, 4, YONOS_COMPACT_INPUT_LR);
     GError *error = NULL;
 
-    g_array_index(g->tensors, YonosTensor, y).buffer =
-        yonos_graph_buffer(g, "y", YONOS_F32, yonos_shape_elements(yonos_graph_shape(g, y)));
     yonos_graph_check(g, &error);
     g_assert_no_error(error);
     return g;

@@ -89,7 +89,7 @@ static void test_vulkan(gconstpointer data)
     if (yonos_vulkan_has_device(tested_device())) {
         truth = result(yonos_cpu_executor_new(g, FALSE, NULL));
         for (int half = 0; half < 2; half++) {
-            YonosExecutor *ex = yonos_vulkan_executor_new(g, &(YonosVulkanOptions){tested_device(), half, 0}, &error);
+            YonosExecutor *ex = yonos_vulkan_executor_new(g, &(YonosVulkanOptions){.device = tested_device(), .half = half}, &error);
             g_assert_no_error(error);
             got = result(ex);
             /* fp16 keeps 11 bits of weights and of every layer's result */

@@ -169,35 +169,16 @@ static void test_foreign(void)
     g_free(path);
 }
 
-static void forget_all(void)
-{
-    char *folder = g_build_filename(g_get_user_cache_dir(), "gst-yonos", NULL);
-    GDir *dir = g_dir_open(folder, 0, NULL);
-    const char *name;
-
-    while (dir && (name = g_dir_read_name(dir))) {
-        char *path = g_build_filename(folder, name, NULL);
-        g_remove(path);
-        g_free(path);
-    }
-    g_clear_pointer(&dir, g_dir_close);
-    g_rmdir(folder);
-    g_free(folder);
-}
-
 int main(int argc, char **argv)
 {
-    char *home = g_dir_make_tmp("yonos-vulkan-cache-XXXXXX", NULL);
+    char *cache = tested_cache_new();
     int status;
 
-    g_setenv("XDG_CACHE_HOME", home, TRUE);
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/vulkan-cache/key", test_key);
     g_test_add_func("/vulkan-cache/pipelines", test_pipelines);
     g_test_add_func("/vulkan-cache/foreign", test_foreign);
     status = g_test_run();
-    forget_all();
-    g_rmdir(home);
-    g_free(home);
+    tested_cache_free(cache);
     return status;
 }

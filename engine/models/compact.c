@@ -193,3 +193,18 @@ YonosTensorId yonos_compact_upscale(YonosGraph *g, const YonosCompactTier *tier,
         y = yonos_extent(g, y, s.h * scale, s.w * scale);
     return yonos_add(g, yonos_resize(g, x_l, s.h * scale, s.w * scale), y, 1);
 }
+
+YonosGraph *yonos_compact_network(const YonosCompactTier *tier, int width, int height, int scale,
+                                  YonosCompactInput input)
+{
+    YonosGraph *g = yonos_graph_new();
+    int h = yonos_compact_padded(height, scale) * scale / 8, w = yonos_compact_padded(width, scale) * scale / 8;
+    YonosTensorId x = yonos_graph_input(g, "frame", YONOS_F32, (YonosShape){1, height, width, 3});
+    YonosTensorId z = yonos_graph_input(g, "noise", YONOS_F32, (YonosShape){1, h, w, C});
+    YonosTensorId y = yonos_compact_upscale(g, tier, x, z, scale, input);
+
+    if (y >= 0) /* the last node writes the picture: let it write where it can be read */
+        g_array_index(g->tensors, YonosTensor, y).buffer =
+            yonos_graph_buffer(g, "upscaled", YONOS_F32, yonos_shape_elements(yonos_graph_shape(g, y)));
+    return g;
+}

@@ -51,5 +51,10 @@ typedef enum { YONOS_COMPACT_INPUT_LR, YONOS_COMPACT_INPUT_FAITHFUL } YonosCompa
 YonosTensorId yonos_compact_upscale(YonosGraph *g, const YonosCompactTier *tier, YonosTensorId x_l, YonosTensorId noise,
                                     int scale, YonosCompactInput input);
 
+/* That function's graph for frames of one size, with the buffers "frame", "noise" and "upscaled"; to be freed, and to be
+ * checked by yonos_graph_check. */
+YonosGraph *yonos_compact_network(const YonosCompactTier *tier, int width, int height, int scale,
+                                  YonosCompactInput input);
+
 /* The next LR side whose large side is a multiple of YONOS_COMPACT_GRID. */
 int yonos_compact_padded(int side, int scale);

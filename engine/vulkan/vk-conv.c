@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "vulkan/vk-conv.h"
-#include "vulkan/vk-tile.h"
 
 #define PIXELS 4 /* of shaders/conv.comp */
 #define MOST_SCRATCH (64 << 20)
@@ -38,6 +37,49 @@ static guint32 fused(const YonosVkPush *push)
 static gboolean in_fours(const YonosVkPush *push, int binding, int channels)
 {
     return (push->base[binding] | (guint32)channels) % 4 == 0;
+}
+
+/* FALSE for an op that is no convolution. The pixels of each phase of the stride are a product of their own in the
+ * gradient by x: shaders/gather.glsl. */
+static gboolean product_of(int op, const YonosVkPush *push, gboolean half, YonosVkProduct *product)
+{
+    guint32 stride = (guint32)push->i[0];
+    YonosShape sums;
+
+    switch (op) {
+    case YONOS_OP_CONV:
+        sums = sums_of(push);
+        *product = (YonosVkProduct){pixels_of(sums), sums.c, pixels_of(push->w), YONOS_VK_FORWARD, half};
+        return TRUE;
+    case YONOS_OP_CONV_DATA:
+        *product = (YonosVkProduct){(guint64)push->y.n * over(push->y.h, stride) * over(push->y.w, stride), push->y.c,
+                                    (guint64)over(push->w.n, stride) * over(push->w.h, stride) * push->w.c,
+                                    YONOS_VK_BY_DATA, half};
+        return TRUE;
+    case YONOS_OP_CONV_WEIGHTS:
+        *product = (YonosVkProduct){pixels_of(push->y), push->y.c, pixels_of(push->w), YONOS_VK_BY_WEIGHTS, half};
+        return TRUE;
+    default:
+        return FALSE;
+    }
+}
+
+gboolean yonos_vk_conv_product(const YonosGraph *graph, const YonosNode *node, gboolean half, YonosVkProduct *product)
+{
+    static const guint32 base[YONOS_VK_OUT + 1];
+    YonosVkPush push = {.f = 0};
+
+    yonos_vk_push_fill(&push, graph, node, base);
+    return product_of(node->op, &push, half, product);
+}
+
+/* The product of a dispatch and its tile. */
+static const YonosVkTile *tile_choose(const YonosVkDevice *d, int op, gboolean half, YonosVkDispatch *dispatch,
+                                      YonosVkProduct *product)
+{
+    product_of(op, &dispatch->pass[0].push, half, product);
+    dispatch->tile = (int)yonos_vk_tile_choose(d, product, dispatch->wanted);
+    return yonos_vk_tile_row((guint)dispatch->tile);
 }
 
 /* Constants of shaders/gemm.glsl, and the shader or its twin with cooperative matrices. The operands and the output lie
@@ -87,10 +129,8 @@ void yonos_vk_plan_conv(const YonosVkDevice *d, gboolean half, YonosVkDispatch *
 {
     YonosVkPass *pass = &dispatch->pass[0];
     const YonosVkPush *push = &pass->push;
-    YonosShape sums = sums_of(push);
-    YonosVkProduct product = {pixels_of(sums), sums.c, (guint64)push->w.n * push->w.h * push->w.w, TRUE,
-                              half};
-    const YonosVkTile *tile = yonos_vk_tile_choose(d, &product);
+    YonosVkProduct product;
+    const YonosVkTile *tile = tile_choose(d, YONOS_OP_CONV, half, dispatch, &product);
 
     if (tile->kind == YONOS_VK_DIRECT) {
         plan_direct(pass);
@@ -104,16 +144,12 @@ void yonos_vk_plan_conv(const YonosVkDevice *d, gboolean half, YonosVkDispatch *
     pass->groups[2] = over(product.columns, tile->columns);
 }
 
-/* The pixels of each phase of the stride are a product of their own: shaders/gather.glsl. */
 void yonos_vk_plan_conv_data(const YonosVkDevice *d, gboolean half, YonosVkDispatch *dispatch)
 {
     YonosVkPass *pass = &dispatch->pass[0];
-    const YonosVkPush *push = &pass->push;
-    guint32 stride = push->i[0];
-    YonosVkProduct product = {(guint64)push->y.n * over(push->y.h, stride) * over(push->y.w, stride), push->y.c,
-                              (guint64)over(push->w.n, stride) * over(push->w.h, stride) * push->w.c, FALSE,
-                              half};
-    const YonosVkTile *tile = yonos_vk_tile_choose(d, &product);
+    guint32 stride = (guint32)pass->push.i[0];
+    YonosVkProduct product;
+    const YonosVkTile *tile = tile_choose(d, YONOS_OP_CONV_DATA, half, dispatch, &product);
 
     tile_set(d, pass, tile, YONOS_VK_SHADER_conv_data, YONOS_VK_SHADER_conv_data_coopmat);
     pass->groups[0] = over(product.rows, tile->rows);
@@ -151,8 +187,8 @@ void yonos_vk_plan_conv_weights(const YonosVkDevice *d, gboolean half, YonosVkDi
 {
     YonosVkPass *pass = &dispatch->pass[0];
     YonosVkPush *push = &pass->push;
-    YonosVkProduct product = {pixels_of(push->y), push->y.c, pixels_of(push->w), FALSE, half};
-    const YonosVkTile *tile = yonos_vk_tile_choose(d, &product);
+    YonosVkProduct product;
+    const YonosVkTile *tile = tile_choose(d, YONOS_OP_CONV_WEIGHTS, half, dispatch, &product);
     guint32 row_tiles = over(product.rows, tile->rows), column_tiles = over(product.columns, tile->columns);
 
     tile_set(d, pass, tile, YONOS_VK_SHADER_conv_weights, YONOS_VK_SHADER_conv_weights_coopmat);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "vulkan/vk-device.h"
-#include "vulkan/vk-cache.h"
 #include "base/error.h"
+#include "vulkan/vk-cache.h"
+#include "vulkan/vk-tuned.h"
 
 #include <string.h>
 
@@ -261,8 +262,10 @@ fail:
 gboolean yonos_vk_device_open(YonosVkDevice *d, const YonosVulkanOptions *options, GError **error)
 {
     if (instance_make(d, error) && choose(d, options->device, error) && half_choose(d, options->half, error) &&
-        device_make(d, error))
+        device_make(d, error)) {
+        d->tuned = yonos_vk_tuned_read(d);
         return TRUE;
+    }
     yonos_vk_device_close(d);
     return FALSE;
 }
@@ -285,6 +288,7 @@ void yonos_vk_device_close(YonosVkDevice *d)
     if (d->instance)
         vkDestroyInstance(d->instance, NULL);
     g_free(d->driver);
+    g_clear_pointer(&d->tuned, g_array_unref);
     memset(d, 0, sizeof *d);
 }
 

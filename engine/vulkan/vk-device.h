@@ -25,6 +25,7 @@ typedef struct {
     VkFence fence;
     VkPipelineCache cache;
     gsize cache_size; /* of what was loaded */
+    GArray *tuned;    /* of vk-tuned.h */
 } YonosVkDevice;
 
 /* Calls Vulkan; on a failure sets the caller's `error` and goes to its label `fail`. */

@@ -186,7 +186,7 @@ static gboolean groups_fit(const YonosVkDevice *d, const char *name, guint32 gro
     return FALSE;
 }
 
-static void push_fill(YonosVkPush *push, const YonosGraph *graph, const YonosNode *node, const guint32 *base)
+void yonos_vk_push_fill(YonosVkPush *push, const YonosGraph *graph, const YonosNode *node, const guint32 *base)
 {
     push->x = yonos_graph_shape(graph, node->in[0]);
     push->w = node->n_inputs > 1 ? yonos_graph_shape(graph, node->in[1]) : (YonosShape){0, 0, 0, 0};
@@ -199,7 +199,7 @@ static void push_fill(YonosVkPush *push, const YonosGraph *graph, const YonosNod
 }
 
 gboolean yonos_vk_kernels_dispatch(YonosVkKernels *kernels, YonosVkDevice *d, const YonosGraph *graph,
-                                   const YonosNode *node, const guint32 *base, YonosVkDispatch *dispatch,
+                                   const YonosNode *node, const guint32 *base, int wanted, YonosVkDispatch *dispatch,
                                    GError **error)
 {
     const Kernel *kernel = &table[node->op];
@@ -212,9 +212,11 @@ gboolean yonos_vk_kernels_dispatch(YonosVkKernels *kernels, YonosVkDevice *d, co
     }
     memset(dispatch, 0, sizeof *dispatch);
     dispatch->n_passes = 1;
+    dispatch->wanted = wanted;
+    dispatch->tile = -1;
     pass->shader = kernel->shader;
     pass->groups[0] = pass->groups[1] = pass->groups[2] = 1;
-    push_fill(&pass->push, graph, node, base);
+    yonos_vk_push_fill(&pass->push, graph, node, base);
     if (kernel->plan)
         kernel->plan(d, kernels->half, dispatch);
     else
@@ -224,4 +226,18 @@ gboolean yonos_vk_kernels_dispatch(YonosVkKernels *kernels, YonosVkDevice *d, co
             !pipeline_find(kernels, d, &dispatch->pass[k], error))
             return FALSE;
     return TRUE;
+}
+
+char *yonos_vk_dispatch_text(const YonosVkDispatch *dispatch, gboolean half)
+{
+    GString *text = g_string_new(NULL);
+
+    for (int k = 0; k < dispatch->n_passes; k++) {
+        const YonosVkPass *pass = &dispatch->pass[k];
+        g_string_append_printf(text, "%s%s %s", k ? "; " : "", yonos_vk_shader_name(pass->shader),
+                               half ? "fp16" : "fp32");
+        for (guint i = 0; i < YONOS_VK_CONSTANTS; i++)
+            g_string_append_printf(text, "%c%u", i ? ' ' : ':', pass->constants[i]);
+    }
+    return g_string_free(text, FALSE);
 }

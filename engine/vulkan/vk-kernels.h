@@ -40,6 +40,7 @@ typedef struct {
     YonosVkPass pass[YONOS_VK_PASSES];
     int n_passes;
     gsize scratch; /* bytes */
+    int wanted, tile; /* row of the table of tiles that is asked for, and that runs; -1: none */
 } YonosVkDispatch;
 
 typedef struct {
@@ -54,8 +55,14 @@ typedef struct {
 gboolean yonos_vk_kernels_make(YonosVkKernels *kernels, YonosVkDevice *d, gboolean half, GError **error);
 void yonos_vk_kernels_clear(YonosVkKernels *kernels, YonosVkDevice *d);
 
-/* Fills *dispatch and compiles the node's pipelines if need be; `base` as in YonosVkPush. YONOS_ERROR_UNSUPPORTED when
- * the op has no kernel. */
+/* Fills *dispatch and compiles the node's pipelines if need be; `base` as in YonosVkPush, `wanted` as in
+ * YonosVkDispatch. YONOS_ERROR_UNSUPPORTED when the op has no kernel. */
 gboolean yonos_vk_kernels_dispatch(YonosVkKernels *kernels, YonosVkDevice *d, const YonosGraph *graph,
-                                   const YonosNode *node, const guint32 *base, YonosVkDispatch *dispatch,
+                                   const YonosNode *node, const guint32 *base, int wanted, YonosVkDispatch *dispatch,
                                    GError **error);
+
+/* The shaders of a dispatch with all their constants: equal texts are equal kernels. To be freed. */
+char *yonos_vk_dispatch_text(const YonosVkDispatch *dispatch, gboolean half);
+
+/* Fills the parts of a zeroed *push that come from the graph. */
+void yonos_vk_push_fill(YonosVkPush *push, const YonosGraph *graph, const YonosNode *node, const guint32 *base);

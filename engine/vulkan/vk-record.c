@@ -77,7 +77,7 @@ static gboolean bind(const YonosVkRecord *r, YonosTensorId id, VkDescriptorBuffe
     return TRUE;
 }
 
-static gboolean step_plan(const YonosVkRecord *r, Step *step, GError **error)
+static gboolean step_plan(const YonosVkRecord *r, Step *step, YonosVkUse *use, GError **error)
 {
     const YonosNode *node = step->node;
     guint32 base[YONOS_VK_OUT + 1];
@@ -87,7 +87,12 @@ static gboolean step_plan(const YonosVkRecord *r, Step *step, GError **error)
         if (!bind(r, id >= 0 ? id : node->out, &step->infos[k], &base[k], error))
             return FALSE;
     }
-    return yonos_vk_kernels_dispatch(r->kernels, r->device, r->graph, node, base, &step->dispatch, error);
+    if (!yonos_vk_kernels_dispatch(r->kernels, r->device, r->graph, node, base, use->tile, &step->dispatch, error))
+        return FALSE;
+    use->tile = step->dispatch.tile;
+    if (!use->text)
+        use->text = yonos_vk_dispatch_text(&step->dispatch, r->kernels->half);
+    return TRUE;
 }
 
 static gboolean descriptors_make(const YonosVkRecord *r, Step *step, VkDescriptorSet *set, GError **error)
@@ -159,7 +164,7 @@ static gboolean plan(YonosVkRecord *r, Step *steps, GError **error)
 
     for (guint k = 0; k < r->graph->nodes->len; k++) {
         steps[k].node = &g_array_index(r->graph->nodes, YonosNode, k);
-        if (!step_plan(r, &steps[k], error))
+        if (!step_plan(r, &steps[k], &r->uses[k], error))
             return FALSE;
         scratch = MAX(scratch, steps[k].dispatch.scratch);
     }

@@ -12,12 +12,19 @@ typedef struct {
     VkDeviceSize offset, size;
 } YonosVkSpan;
 
+/* What runs a node. */
+typedef struct {
+    int tile;   /* as YonosVkDispatch.wanted, then what runs */
+    char *text; /* of yonos_vk_dispatch_text; owned. NULL before */
+} YonosVkUse;
+
 typedef struct {
     YonosVkDevice *device;
     YonosVkKernels *kernels;
     const YonosGraph *graph;
     const YonosVkSpan *spans; /* by tensor id */
     gsize element_size;
+    YonosVkUse *uses;      /* by node */
     VkQueryPool stamps;    /* written at the start and after the last node, or after every one; may be none */
     gboolean stamp_nodes;
     VkDescriptorPool pool; /* made by yonos_vk_record, owned by the caller; so is */

@@ -23,5 +23,8 @@ typedef enum {
 /* Of all of them, hexadecimal; made by digest.py. */
 extern const char yonos_vk_shader_digest[];
 
+/* Its name in YONOS_VK_SHADERS. */
+const char *yonos_vk_shader_name(YonosVkShader shader);
+
 /* The SPIR-V and its bytes; constant. NULL where there is none for that type. */
 const guint32 *yonos_vk_shader_code(YonosVkShader shader, gboolean half, gsize *size);

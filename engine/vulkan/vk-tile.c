@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "vulkan/vk-tile.h"
+#include "vulkan/vk-tuned.h"
 
 /* No tiled row needs more than the 128 invocations and 16 KiB of shared memory that every device has; row 1 is what can
  * always run. Tests run each row. */
@@ -55,19 +56,21 @@ static gboolean shares_evenly(guint32 n, guint32 depth, guint32 invocations)
     return n * depth / 4 % invocations == 0 && invocations % (n / 4) == 0 && invocations % (depth / 4) == 0;
 }
 
-static gboolean can_run(const YonosVkDevice *d, const YonosVkTile *tile, const YonosVkProduct *product)
+gboolean yonos_vk_tile_can_run(const YonosVkDevice *d, guint row, const YonosVkProduct *product)
 {
+    const YonosVkTile *tile = &tiles[row];
     const YonosVkFeatures *f = &d->features;
     const VkPhysicalDeviceLimits *limits = &d->properties.limits;
     guint32 invocations = yonos_vk_tile_invocations(d, tile);
 
     if (tile->kind != YONOS_VK_COOPMAT)
-        return tile->kind != YONOS_VK_DIRECT || product->forward;
+        return tile->kind != YONOS_VK_DIRECT || product->kind == YONOS_VK_FORWARD;
     return f->coopmat && product->half && tile->own_rows % f->m == 0 && tile->own_columns % f->n == 0 &&
            tile->depth % f->k == 0 && invocations <= limits->maxComputeWorkGroupInvocations &&
            invocations <= limits->maxComputeWorkGroupSize[0] &&
            coopmat_bytes(d, tile) <= limits->maxComputeSharedMemorySize &&
-           shares_evenly(tile->rows, tile->depth, invocations) && shares_evenly(tile->columns, tile->depth, invocations);
+           shares_evenly(tile->rows, tile->depth, invocations) &&
+           shares_evenly(tile->columns, tile->depth, invocations);
 }
 
 /* Invocations that a large GPU wants in flight. */
@@ -86,19 +89,29 @@ static double cost(const YonosVkDevice *d, const YonosVkTile *tile, const YonosV
     return padded * (1 + 2 * reads + 8 * fetches) / (busy * (tile->kind == YONOS_VK_COOPMAT ? 8 : 1));
 }
 
-const YonosVkTile *yonos_vk_tile_choose(const YonosVkDevice *d, const YonosVkProduct *product)
+static guint estimate(const YonosVkDevice *d, const YonosVkProduct *product)
 {
-    const char *forced = g_getenv("YONOS_TILE");
-    guint64 row = forced ? g_ascii_strtoull(forced, NULL, 10) : G_MAXUINT64;
-    const YonosVkTile *best = &tiles[1];
+    guint best = 1;
 
-    if (row < G_N_ELEMENTS(tiles) && can_run(d, &tiles[row], product))
-        return &tiles[row];
     /* on processors shared memory is memory like any other */
     if (d->properties.deviceType == VK_PHYSICAL_DEVICE_TYPE_CPU)
-        return product->forward ? &tiles[0] : best;
+        return product->kind == YONOS_VK_FORWARD ? 0 : 1;
     for (guint k = 2; k < G_N_ELEMENTS(tiles); k++)
-        if (can_run(d, &tiles[k], product) && cost(d, &tiles[k], product) < cost(d, best, product))
-            best = &tiles[k];
+        if (yonos_vk_tile_can_run(d, k, product) && cost(d, &tiles[k], product) < cost(d, &tiles[best], product))
+            best = k;
     return best;
+}
+
+guint yonos_vk_tile_choose(const YonosVkDevice *d, const YonosVkProduct *product, int wanted)
+{
+    const char *forced = g_getenv("YONOS_TILE");
+    guint64 rows[] = {wanted < 0 ? G_MAXUINT64 : (guint64)wanted,
+                      forced && g_ascii_isdigit(*forced) ? g_ascii_strtoull(forced, NULL, 10) : G_MAXUINT64};
+    int tuned;
+
+    for (guint k = 0; k < G_N_ELEMENTS(rows); k++)
+        if (rows[k] < G_N_ELEMENTS(tiles) && yonos_vk_tile_can_run(d, (guint)rows[k], product))
+            return (guint)rows[k];
+    tuned = yonos_vk_tuned_find(d, product);
+    return tuned >= 0 ? (guint)tuned : estimate(d, product);
 }

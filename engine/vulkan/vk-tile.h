@@ -16,17 +16,27 @@ typedef struct {
     guint32 own_rows, own_columns; /* an invocation's, or a subgroup's: TM, TN */
 } YonosVkTile;
 
-/* The product that is to be cut: rows by columns, summed over depth. */
+/* The product that is to be cut: rows by columns, summed over depth. A convolution's, or of its gradients. */
+typedef enum { YONOS_VK_FORWARD, YONOS_VK_BY_DATA, YONOS_VK_BY_WEIGHTS, YONOS_VK_PRODUCTS } YonosVkProductKind;
 typedef struct {
     guint64 rows, columns, depth;
-    gboolean forward; /* or a gradient */
+    YonosVkProductKind kind;
     gboolean half;
 } YonosVkProduct;
 
+static inline gboolean yonos_vk_product_equal(const YonosVkProduct *a, const YonosVkProduct *b)
+{
+    return a->rows == b->rows && a->columns == b->columns && a->depth == b->depth && a->kind == b->kind &&
+           a->half == b->half;
+}
+/* To be freed. */
+char *yonos_vk_product_text(const YonosVkProduct *product);
+
 guint32 yonos_vk_tile_invocations(const YonosVkDevice *d, const YonosVkTile *tile);
 
-/* The tile of a product on this device, never NULL. The environment variable YONOS_TILE, a row of the table, forces one
- * where it can run. */
-const YonosVkTile *yonos_vk_tile_choose(const YonosVkDevice *d, const YonosVkProduct *product);
+/* The row of the table for a product on this device: the first that can run of `wanted` (-1: none), what the environment
+ * variable YONOS_TILE names, what yonos-tune measured, and what an estimate says. */
+guint yonos_vk_tile_choose(const YonosVkDevice *d, const YonosVkProduct *product, int wanted);
+gboolean yonos_vk_tile_can_run(const YonosVkDevice *d, guint row, const YonosVkProduct *product);
 guint yonos_vk_tile_count(void);
 const YonosVkTile *yonos_vk_tile_row(guint row);

@@ -19,6 +19,7 @@ typedef struct {
     YonosVkKernels kernels;
     YonosVkBuffer arena, staging, scratch;
     YonosVkBuffer *buffers; /* by buffer id */
+    YonosVkUse *uses;       /* by node */
     VkDescriptorPool pool;
     VkCommandBuffer run, copy;
     VkQueryPool stamps; /* around a run; none where the queue has no clock */
@@ -102,6 +103,9 @@ static void vulkan_free(YonosExecutor *ex)
         yonos_vk_buffer_clear(&vk->device, &vk->scratch);
     }
     yonos_vk_device_close(&vk->device);
+    for (guint k = 0; k < ex->graph->nodes->len; k++)
+        g_free(vk->uses[k].text);
+    g_free(vk->uses);
     yonos_graph_free(vk->fused);
     g_free(vk->buffers);
     g_free(vk);
@@ -203,6 +207,7 @@ static gboolean record(VulkanExecutor *vk, const YonosPlan *plan, VkCommandBuffe
                             .graph = vk->base.graph,
                             .spans = spans,
                             .element_size = vk->base.element_size,
+                            .uses = vk->uses,
                             .stamps = stamps,
                             .stamp_nodes = stamp_nodes};
     gboolean done = yonos_vk_record(&record, commands, error);
@@ -281,6 +286,9 @@ YonosExecutor *yonos_vulkan_executor_new(const YonosGraph *graph, const YonosVul
 
     vk->fused = yonos_graph_fuse(graph, g_strcmp0(g_getenv("YONOS_DISABLE_FUSION"), "1") ? YONOS_FUSE_ALL : 0);
     vk->base = (YonosExecutor){.class = &vulkan_class, .graph = vk->fused};
+    vk->uses = g_new0(YonosVkUse, MAX(1, vk->fused->nodes->len));
+    for (guint k = 0; k < vk->fused->nodes->len; k++)
+        vk->uses[k].tile = options && options->tiles ? options->tiles[k] : -1;
     done = yonos_vk_device_open(&vk->device, options ? options : &(YonosVulkanOptions){0}, error);
     if (done) {
         vk->base.element_size = vk->device.half ? sizeof(guint16) : sizeof(float);
@@ -324,19 +332,25 @@ YonosDeviceInfo yonos_vulkan_executor_info(const YonosExecutor *ex)
                              vk->kernels.matrices ? "Vulkan, cooperative matrices" : "Vulkan"};
 }
 
+const char *yonos_vulkan_executor_kernel(const YonosExecutor *ex, guint k)
+{
+    return ((const VulkanExecutor *)ex)->uses[k].text;
+}
+
+int yonos_vulkan_executor_tile(const YonosExecutor *ex, guint k)
+{
+    return ((const VulkanExecutor *)ex)->uses[k].tile;
+}
+
 char *yonos_vulkan_executor_identity(const YonosExecutor *ex)
 {
-    /* that decide between kernels, apart from the precision and what the device can do */
-    static const char *const switches[] = {"YONOS_DISABLE_COOPMAT", "YONOS_DISABLE_SUBGROUPS", "YONOS_DISABLE_FUSION",
-                                           "YONOS_TILE"};
-    const YonosVkDevice *d = &((const VulkanExecutor *)ex)->device;
-    char *key = yonos_vk_cache_key(d);
+    const VulkanExecutor *vk = (const VulkanExecutor *)ex;
+    char *key = yonos_vk_cache_key(&vk->device);
     GString *text = g_string_new(key);
 
     g_free(key);
-    g_string_append_printf(text, ", %s", d->half ? "fp16" : "fp32");
-    for (guint k = 0; k < G_N_ELEMENTS(switches); k++)
-        if (g_getenv(switches[k]))
-            g_string_append_printf(text, ", %s=%s", switches[k], g_getenv(switches[k]));
+    g_string_append(text, vk->device.half ? ", fp16" : ", fp32");
+    for (guint k = 0; k < ex->graph->nodes->len; k++)
+        g_string_append_printf(text, ", %s", vk->uses[k].text);
     return g_string_free(text, FALSE);
 }

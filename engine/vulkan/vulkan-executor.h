@@ -14,6 +14,8 @@ typedef struct {
     const char *device; /* index, UUID, or part of a device name; NULL: the first real GPU, never a software device */
     YonosVulkanPrecision half;
     gsize max_memory; /* bytes that it may take; 0: what the driver says is free */
+    const int *tiles; /* rows of the table of tiles (vk-tile.h), by node of the executor's graph, each where it can run;
+                         -1: no matter. NULL: all are */
 } YonosVulkanOptions;
 
 /* Plans, allocates, compiles and records all that a run needs; options may be NULL. NULL with
@@ -29,8 +31,13 @@ const char *yonos_vulkan_executor_device(const YonosExecutor *ex);
 /* What there is to say of it. */
 YonosDeviceInfo yonos_vulkan_executor_info(const YonosExecutor *ex);
 
-/* All that decides what it computes, the graph aside: device, driver, precision and a digest of the kernels; to be
- * freed. */
+/* What runs node k of the executor's graph: its shaders with their constants, in words, so equal texts are equal kernels;
+ * and its row of the table of tiles, -1 where it is no convolution. */
+const char *yonos_vulkan_executor_kernel(const YonosExecutor *ex, guint k);
+int yonos_vulkan_executor_tile(const YonosExecutor *ex, guint k);
+
+/* All that decides what it computes, the model aside: device, driver, precision, a digest of the shaders, and the kernels
+ * of all nodes; to be freed. */
 char *yonos_vulkan_executor_identity(const YonosExecutor *ex);
 
 /* Whether such a device (as in YonosVulkanOptions) is there. Safe from any thread. */

@@ -53,21 +53,15 @@ YonosExecutor *bench_executor(const Bench *b, const YonosGraph *graph)
 
 YonosGraph *bench_network(const Bench *b, int width, int height)
 {
-    YonosGraph *g = yonos_graph_new();
     const YonosCompactTier *tier = yonos_compact_tier(b->tier);
-    int h = yonos_compact_padded(height, b->scale) * b->scale / 8;
-    int w = yonos_compact_padded(width, b->scale) * b->scale / 8;
-    YonosTensorId x = yonos_graph_input(g, "frame", YONOS_F32, (YonosShape){1, height, width, 3});
-    YonosTensorId z = yonos_graph_input(g, "noise", YONOS_F32, (YonosShape){1, h, w, YONOS_COMPACT_LATENT}), y;
     GError *error = NULL;
+    YonosGraph *g;
 
     if (!tier)
         g_error("there is no tier '%s'", b->tier);
-    y = yonos_compact_upscale(g, tier, x, z, b->scale, YONOS_COMPACT_INPUT_LR);
+    g = yonos_compact_network(tier, width, height, b->scale, YONOS_COMPACT_INPUT_LR);
     if (!yonos_graph_check(g, &error))
         g_error("%s", error->message);
-    g_array_index(g->tensors, YonosTensor, y).buffer =
-        yonos_graph_buffer(g, "upscaled", YONOS_F32, yonos_shape_elements(yonos_graph_shape(g, y)));
     return g;
 }
 
