@@ -2,13 +2,6 @@
 #include "frame.h"
 #include "base/parallel.h"
 
-/* R'G'B' = Y' + weights x (Cb, Cr), with the codes' offsets and ranges. */
-typedef struct {
-    float y_offset, y_range, c_range, middle, top;
-    float kr, kg, kb;
-    float r_cr, g_cb, g_cr, b_cb;
-} Matrix;
-
 /* Compiled once for every kind of vector unit; the loader takes the best. */
 #if defined(__x86_64__) && defined(__GLIBC__)
 #define VECTORISED __attribute__((target_clones("arch=skylake-avx512", "avx2", "default")))
@@ -25,7 +18,7 @@ typedef struct {
     const YonosFrame *frame;
     float *rgb; /* only read on the way from it; of alpha, its floats */
     int stride; /* pixels */
-    Matrix m;
+    YonosFrameMatrix m;
     int step;               /* samples from one of chroma to the next in its row; 0: no chroma */
     int halved_x, halved_y; /* 1: chroma has half as many columns, rows */
 } Job;
@@ -43,18 +36,13 @@ typedef struct {
     Mix mix;
 } Rows;
 
-static int depth_of(const YonosFrameFormat *f)
-{
-    return MAX(f->depth, 8);
-}
-
-static Matrix make_matrix(const YonosFrameFormat *f)
+YonosFrameMatrix yonos_frame_matrix(const YonosFrameFormat *f)
 {
     double kg = 1 - f->kr - f->kb;
-    int more = depth_of(f) - 8, top = (256 << more) - 1;
+    int more = yonos_frame_depth(f) - 8, top = (256 << more) - 1;
     gboolean full = f->layout == YONOS_FRAME_PACKED ? !f->limited_rgb : f->full_range;
 
-    return (Matrix){
+    return (YonosFrameMatrix){
         .y_offset = (float)(full ? 0 : 16 << more),
         .y_range = (float)(full ? top : 219 << more),
         .c_range = (float)(full ? top : 224 << more),
@@ -70,17 +58,21 @@ static Matrix make_matrix(const YonosFrameFormat *f)
     };
 }
 
-static Job make_job(const YonosFrameFormat *f, const YonosFrame *frame, float *rgb, int stride)
+YonosFrameChroma yonos_frame_chroma(YonosFrameLayout layout)
 {
-    static const struct {
-        int step, halved_x, halved_y;
-    } chroma[] = {
+    static const YonosFrameChroma chroma[] = {
         [YONOS_FRAME_PACKED] = {0, 0, 0}, [YONOS_FRAME_I420] = {1, 1, 1}, [YONOS_FRAME_NV12] = {2, 1, 1},
         [YONOS_FRAME_Y42B] = {1, 1, 0},   [YONOS_FRAME_Y444] = {1, 0, 0}, [YONOS_FRAME_GRAY] = {0, 0, 0},
     };
 
-    return (Job){f, frame, rgb, stride, make_matrix(f), chroma[f->layout].step, chroma[f->layout].halved_x,
-                 chroma[f->layout].halved_y};
+    return chroma[layout];
+}
+
+static Job make_job(const YonosFrameFormat *f, const YonosFrame *frame, float *rgb, int stride)
+{
+    YonosFrameChroma chroma = yonos_frame_chroma(f->layout);
+
+    return (Job){f, frame, rgb, stride, yonos_frame_matrix(f), chroma.step, chroma.halved_x, chroma.halved_y};
 }
 
 static inline guint8 *row_of(const YonosFrame *frame, int plane, int y)
@@ -92,7 +84,7 @@ static inline guint8 *row_of(const YonosFrame *frame, int plane, int y)
 static void chroma_row(const Job *job, int row, guint8 **at)
 {
     int cb = job->format->chroma_swapped != FALSE;
-    int sample = depth_of(job->format) > 8 ? 2 : 1;
+    int sample = yonos_frame_depth(job->format) > 8 ? 2 : 1;
 
     for (int i = 0; i < 2; i++)
         if (job->step == 2)
@@ -141,7 +133,7 @@ VECTORISED static void widen(const float *restrict chroma, int columns, float ev
 }
 
 /* The chroma of columns, in codes around 0, averaged over two rows. */
-VECTORISED static void column_chroma(const Matrix *m, const float *restrict p, const float *restrict q, int width,
+VECTORISED static void column_chroma(const YonosFrameMatrix *m, const float *restrict p, const float *restrict q, int width,
                                      float *restrict cb, float *restrict cr)
 {
     const float half = 0.5f * m->c_range, to_cb = half / m->b_cb, to_cr = half / m->r_cr;
@@ -196,7 +188,7 @@ static void share(const Job *job, int rows, YonosCpuRange of_8, YonosCpuRange of
 {
     gsize elements = (gsize)job->format->width * (gsize)job->format->height * 3;
 
-    yonos_cpu_share(elements, (gsize)rows, depth_of(job->format) > 8 ? of_16 : of_8, job);
+    yonos_cpu_share(elements, (gsize)rows, yonos_frame_depth(job->format) > 8 ? of_16 : of_8, job);
 }
 
 void yonos_frame_to_rgb(const YonosFrameFormat *f, const YonosFrame *frame, float *rgb, int stride_pixels)

@@ -34,6 +34,28 @@ typedef struct {
     int stride[3]; /* bytes; may exceed a row, need not be even */
 } YonosFrame;
 
+/* R'G'B' = Y' + weights x (Cb, Cr), with the codes' offsets and ranges. */
+typedef struct {
+    float y_offset, y_range, c_range, middle, top;
+    float kr, kg, kb;
+    float r_cr, g_cb, g_cr, b_cb;
+} YonosFrameMatrix;
+
+YonosFrameMatrix yonos_frame_matrix(const YonosFrameFormat *format);
+
+typedef struct {
+    int step;               /* samples from one of chroma to the next in its row; 0: no chroma */
+    int halved_x, halved_y; /* 1: chroma has half as many columns, rows */
+} YonosFrameChroma;
+
+YonosFrameChroma yonos_frame_chroma(YonosFrameLayout layout);
+
+/* Bits of a sample, 8 at least. */
+static inline int yonos_frame_depth(const YonosFrameFormat *format)
+{
+    return MAX(format->depth, 8);
+}
+
 /* Reads a frame into rgb[(y * stride_pixels + x) * 3 + c], nominally 0..1 but not clipped (super-white stays above 1).
  * Chroma is enlarged bilinearly by its siting. */
 void yonos_frame_to_rgb(const YonosFrameFormat *format, const YonosFrame *frame, float *rgb, int stride_pixels);

@@ -45,7 +45,7 @@ static void NAME(packed_from_rgb)(gconstpointer data, gsize start, gsize end)
     const int n = f->pixel_stride / (int)sizeof(SAMPLE), r = f->r / (int)sizeof(SAMPLE);
     const int g = f->g / (int)sizeof(SAMPLE), b = f->b / (int)sizeof(SAMPLE);
     const int rest = n == 4 ? 6 - r - g - b : r; /* the four offsets are 0 to 3 in some order */
-    const Matrix *m = &job->m;
+    const YonosFrameMatrix *m = &job->m;
     SAMPLE rgb[3 * BLOCK];
 
     for (int y = (int)start; y < (int)end; y++)
@@ -139,7 +139,7 @@ static void NAME(chroma_block)(const Job *job, const guint8 *near, const guint8 
     widen(few, columns, left ? 1 : 0.75f, left ? 0.5f : 0.75f, out);
 }
 
-VECTORISED static void NAME(put_pixels)(const Matrix *m, const guint8 *row, int shift, const float *restrict cb,
+VECTORISED static void NAME(put_pixels)(const YonosFrameMatrix *m, const guint8 *row, int shift, const float *restrict cb,
                                         const float *restrict cr, int width, float *restrict dst)
 {
     const SAMPLE *luma = (const SAMPLE *)row;
@@ -179,7 +179,7 @@ static void NAME(yuv_to_rgb)(gconstpointer data, gsize start, gsize end)
 
 VECTORISED static void NAME(rgb_row_to_luma)(const Job *job, const float *restrict src, guint8 *row)
 {
-    const Matrix *m = &job->m;
+    const YonosFrameMatrix *m = &job->m;
     const float r = m->kr * m->y_range, g = m->kg * m->y_range, b = m->kb * m->y_range, offset = m->y_offset;
     const float top = m->top;
     const int width = job->format->width, shift = job->format->shift;

@@ -105,7 +105,8 @@ VkDeviceSize yonos_vk_memory_budget(const YonosVkDevice *d)
 gboolean yonos_vk_commands_begin(VkCommandBuffer commands, gboolean once, GError **error)
 {
     VkCommandBufferBeginInfo info = {.sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_BEGIN_INFO,
-                                     .flags = once ? VK_COMMAND_BUFFER_USAGE_ONE_TIME_SUBMIT_BIT : 0};
+                                     .flags = once ? VK_COMMAND_BUFFER_USAGE_ONE_TIME_SUBMIT_BIT
+                                                   : VK_COMMAND_BUFFER_USAGE_SIMULTANEOUS_USE_BIT};
     VkMemoryBarrier all = {.sType = VK_STRUCTURE_TYPE_MEMORY_BARRIER,
                            .srcAccessMask = VK_ACCESS_MEMORY_WRITE_BIT,
                            .dstAccessMask = VK_ACCESS_MEMORY_READ_BIT | VK_ACCESS_MEMORY_WRITE_BIT};

@@ -5,6 +5,7 @@
 #include "graph/fuse.h"
 #include "graph/plan.h"
 #include "vulkan/vk-cache.h"
+#include "vulkan/vk-executor.h"
 #include "vulkan/vk-memory.h"
 #include "vulkan/vk-record.h"
 
@@ -12,35 +13,22 @@
 
 #define STAGING_BYTES (16 << 20)
 
-typedef struct {
-    YonosExecutor base;
-    YonosGraph *fused; /* what runs */
-    YonosVkDevice device;
-    YonosVkKernels kernels;
-    YonosVkBuffer arena, staging, scratch;
-    YonosVkBuffer *buffers; /* by buffer id */
-    YonosVkUse *uses;       /* by node */
-    VkDescriptorPool pool;
-    VkCommandBuffer run, copy;
-    VkQueryPool stamps; /* around a run; none where the queue has no clock */
-} VulkanExecutor;
-
-static gboolean is_bytes(const VulkanExecutor *vk, YonosBufferId buffer)
+static gboolean is_bytes(const YonosVkExecutor *vk, YonosBufferId buffer)
 {
     return g_array_index(vk->base.graph->buffers, YonosBuffer, buffer).dtype == YONOS_U8;
 }
 
 /* Of an element on the device and on the host. */
-static gsize device_size(const VulkanExecutor *vk, YonosBufferId buffer)
+static gsize device_size(const YonosVkExecutor *vk, YonosBufferId buffer)
 {
     return is_bytes(vk, buffer) ? 1 : vk->device.half ? sizeof(guint16) : sizeof(float);
 }
-static gsize host_size(const VulkanExecutor *vk, YonosBufferId buffer)
+static gsize host_size(const YonosVkExecutor *vk, YonosBufferId buffer)
 {
     return is_bytes(vk, buffer) ? 1 : sizeof(float);
 }
 
-static gboolean copy(VulkanExecutor *vk, VkBuffer from, VkBuffer to, VkBufferCopy region, GError **error)
+static gboolean copy(YonosVkExecutor *vk, VkBuffer from, VkBuffer to, VkBufferCopy region, GError **error)
 {
     if (!yonos_vk_commands_begin(vk->copy, TRUE, error))
         return FALSE;
@@ -51,7 +39,7 @@ static gboolean copy(VulkanExecutor *vk, VkBuffer from, VkBuffer to, VkBufferCop
 static gboolean vulkan_write(YonosExecutor *ex, YonosBufferId buffer, gsize offset, const void *data, gsize n,
                              GError **error)
 {
-    VulkanExecutor *vk = (VulkanExecutor *)ex;
+    YonosVkExecutor *vk = (YonosVkExecutor *)ex;
     gsize size = device_size(vk, buffer), most = STAGING_BYTES / size;
 
     for (gsize done = 0, part; done < n; done += part) {
@@ -70,7 +58,7 @@ static gboolean vulkan_write(YonosExecutor *ex, YonosBufferId buffer, gsize offs
 
 static gboolean vulkan_read(YonosExecutor *ex, YonosBufferId buffer, gsize offset, void *data, gsize n, GError **error)
 {
-    VulkanExecutor *vk = (VulkanExecutor *)ex;
+    YonosVkExecutor *vk = (YonosVkExecutor *)ex;
     gsize size = device_size(vk, buffer), most = STAGING_BYTES / size;
 
     for (gsize done = 0, part; done < n; done += part) {
@@ -89,7 +77,7 @@ static gboolean vulkan_read(YonosExecutor *ex, YonosBufferId buffer, gsize offse
 
 static void vulkan_free(YonosExecutor *ex)
 {
-    VulkanExecutor *vk = (VulkanExecutor *)ex;
+    YonosVkExecutor *vk = (YonosVkExecutor *)ex;
 
     if (vk->device.device) {
         vkDeviceWaitIdle(vk->device.device);
@@ -111,7 +99,7 @@ static void vulkan_free(YonosExecutor *ex)
     g_free(vk);
 }
 
-static gboolean commands_new(VulkanExecutor *vk, VkCommandBuffer *commands, GError **error)
+static gboolean commands_new(YonosVkExecutor *vk, VkCommandBuffer *commands, GError **error)
 {
     VkCommandBufferAllocateInfo allocate = {.sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_ALLOCATE_INFO,
                                             .commandPool = vk->device.pool,
@@ -125,7 +113,7 @@ fail:
 }
 
 /* None where the queue has no clock, or nothing runs. */
-static gboolean stamps_make(VulkanExecutor *vk, guint n, VkQueryPool *stamps, GError **error)
+static gboolean stamps_make(YonosVkExecutor *vk, guint n, VkQueryPool *stamps, GError **error)
 {
     VkQueryPoolCreateInfo info = {
         .sType = VK_STRUCTURE_TYPE_QUERY_POOL_CREATE_INFO, .queryType = VK_QUERY_TYPE_TIMESTAMP, .queryCount = n};
@@ -137,7 +125,7 @@ fail:
     return FALSE;
 }
 
-static gboolean buffer_make(VulkanExecutor *vk, YonosVkBuffer *b, VkDeviceSize size, YonosVkMemoryKind kind,
+static gboolean buffer_make(YonosVkExecutor *vk, YonosVkBuffer *b, VkDeviceSize size, YonosVkMemoryKind kind,
                             GError **error)
 {
     if (!yonos_vk_buffer_make(&vk->device, b, size, kind, error))
@@ -147,7 +135,7 @@ static gboolean buffer_make(VulkanExecutor *vk, YonosVkBuffer *b, VkDeviceSize s
 }
 
 /* With something left for what pipelines and descriptors take. */
-static gboolean memory_suffices(const VulkanExecutor *vk, const YonosPlan *plan, gsize max_memory, GError **error)
+static gboolean memory_suffices(const YonosVkExecutor *vk, const YonosPlan *plan, gsize max_memory, GError **error)
 {
     gsize needed = yonos_plan_bytes(plan, vk->base.graph, vk->base.element_size) + STAGING_BYTES;
     gsize most = max_memory ? max_memory : (gsize)(yonos_vk_memory_budget(&vk->device) / 10 * 9);
@@ -161,7 +149,7 @@ static gboolean memory_suffices(const VulkanExecutor *vk, const YonosPlan *plan,
     return FALSE;
 }
 
-static gboolean memory_make(VulkanExecutor *vk, const YonosPlan *plan, GError **error)
+static gboolean memory_make(YonosVkExecutor *vk, const YonosPlan *plan, GError **error)
 {
     const YonosGraph *graph = vk->base.graph;
 
@@ -180,7 +168,7 @@ static gboolean memory_make(VulkanExecutor *vk, const YonosPlan *plan, GError **
     return yonos_vk_commands_end(vk->copy, error) && yonos_vk_device_submit(&vk->device, vk->copy, error);
 }
 
-static YonosVkSpan *spans_make(const VulkanExecutor *vk, const YonosPlan *plan)
+static YonosVkSpan *spans_make(const YonosVkExecutor *vk, const YonosPlan *plan)
 {
     const YonosGraph *graph = vk->base.graph;
     YonosVkSpan *spans = g_new0(YonosVkSpan, MAX(1, graph->tensors->len));
@@ -197,7 +185,7 @@ static YonosVkSpan *spans_make(const VulkanExecutor *vk, const YonosPlan *plan)
 }
 
 /* A run of all nodes; *pool is the caller's to free. */
-static gboolean record(VulkanExecutor *vk, const YonosPlan *plan, VkCommandBuffer commands, VkQueryPool stamps,
+static gboolean record(YonosVkExecutor *vk, const YonosPlan *plan, VkCommandBuffer commands, VkQueryPool stamps,
                        gboolean stamp_nodes, VkDescriptorPool *pool, GError **error)
 {
     YonosVkSpan *spans = spans_make(vk, plan);
@@ -218,7 +206,7 @@ static gboolean record(VulkanExecutor *vk, const YonosPlan *plan, VkCommandBuffe
     return done;
 }
 
-static void plan_make(const VulkanExecutor *vk, YonosPlan *plan)
+static void plan_make(const YonosVkExecutor *vk, YonosPlan *plan)
 {
     VkDeviceSize align = vk->device.properties.limits.minStorageBufferOffsetAlignment;
 
@@ -226,7 +214,7 @@ static void plan_make(const VulkanExecutor *vk, YonosPlan *plan)
 }
 
 /* The seconds between each two of n + 1 time stamps. */
-static gboolean stamps_read(VulkanExecutor *vk, VkQueryPool stamps, guint n, double *seconds, GError **error)
+static gboolean stamps_read(YonosVkExecutor *vk, VkQueryPool stamps, guint n, double *seconds, GError **error)
 {
     guint64 ticks[2];
 
@@ -242,7 +230,7 @@ fail:
 
 static gboolean vulkan_run(YonosExecutor *ex, GError **error)
 {
-    VulkanExecutor *vk = (VulkanExecutor *)ex;
+    YonosVkExecutor *vk = (YonosVkExecutor *)ex;
 
     return yonos_vk_device_submit(&vk->device, vk->run, error) &&
            (!vk->stamps || stamps_read(vk, vk->stamps, 1, &ex->device_seconds, error));
@@ -250,7 +238,7 @@ static gboolean vulkan_run(YonosExecutor *ex, GError **error)
 
 static gboolean vulkan_profile(YonosExecutor *ex, double *seconds, GError **error)
 {
-    VulkanExecutor *vk = (VulkanExecutor *)ex;
+    YonosVkExecutor *vk = (YonosVkExecutor *)ex;
     VkDescriptorPool pool = VK_NULL_HANDLE;
     VkQueryPool stamps = VK_NULL_HANDLE;
     VkCommandBuffer run = VK_NULL_HANDLE;
@@ -280,7 +268,7 @@ static const YonosExecutorClass vulkan_class = {"vulkan",       vulkan_write, vu
 
 YonosExecutor *yonos_vulkan_executor_new(const YonosGraph *graph, const YonosVulkanOptions *options, GError **error)
 {
-    VulkanExecutor *vk = g_new0(VulkanExecutor, 1);
+    YonosVkExecutor *vk = g_new0(YonosVkExecutor, 1);
     YonosPlan plan = {0};
     gboolean done;
 
@@ -320,12 +308,12 @@ char *yonos_vulkan_devices(void)
 
 const char *yonos_vulkan_executor_device(const YonosExecutor *ex)
 {
-    return ((const VulkanExecutor *)ex)->device.properties.deviceName;
+    return ((const YonosVkExecutor *)ex)->device.properties.deviceName;
 }
 
 YonosDeviceInfo yonos_vulkan_executor_info(const YonosExecutor *ex)
 {
-    const VulkanExecutor *vk = (const VulkanExecutor *)ex;
+    const YonosVkExecutor *vk = (const YonosVkExecutor *)ex;
     const YonosVkDevice *d = &vk->device;
 
     return (YonosDeviceInfo){d->properties.deviceName, d->driver, d->half ? "fp16" : "fp32",
@@ -334,17 +322,17 @@ YonosDeviceInfo yonos_vulkan_executor_info(const YonosExecutor *ex)
 
 const char *yonos_vulkan_executor_kernel(const YonosExecutor *ex, guint k)
 {
-    return ((const VulkanExecutor *)ex)->uses[k].text;
+    return ((const YonosVkExecutor *)ex)->uses[k].text;
 }
 
 int yonos_vulkan_executor_tile(const YonosExecutor *ex, guint k)
 {
-    return ((const VulkanExecutor *)ex)->uses[k].tile;
+    return ((const YonosVkExecutor *)ex)->uses[k].tile;
 }
 
 char *yonos_vulkan_executor_identity(const YonosExecutor *ex)
 {
-    const VulkanExecutor *vk = (const VulkanExecutor *)ex;
+    const YonosVkExecutor *vk = (const YonosVkExecutor *)ex;
     char *key = yonos_vk_cache_key(&vk->device);
     GString *text = g_string_new(key);
 

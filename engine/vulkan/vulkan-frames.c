@@ -1,0 +1,400 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "vulkan/vulkan-frames.h"
+#include "base/error.h"
+#include "vulkan/vk-executor.h"
+#include "vulkan/vk-planes.h"
+
+#include <string.h>
+
+/* The time stamps of a frame. */
+enum { UPLOAD, UPLOADED, MAKE, MADE, DOWNLOAD, DOWNLOADED, STAMPS };
+
+/* A place in the ring. */
+typedef struct {
+    YonosVkBuffer sent, in, out, received; /* planes: mapped, on the device, on it, mapped */
+    VkDescriptorSet in_set, out_set;
+    VkCommandBuffer upload, before, after, download;
+    VkFence done;
+    guint set; /* of its two sets of stamps: a frame resets the one of the next in its place */
+    gint64 began;
+    GError *error;
+} Slot;
+
+struct YonosVulkanFrames {
+    YonosVkExecutor *vk;
+    YonosVulkanFramesParams params;
+    gboolean serial, keeps_alpha;
+    YonosVkPlanes planes;
+    YonosVkBuffer small; /* R'G'B' and alpha, fp32, for bicubic; of one frame after the other */
+    VkQueryPool stamps;  /* none where a queue has no clock */
+    gint64 last_done;
+    gsize memory;
+    guint first, pending; /* the oldest slot; those not collected */
+    Slot *slots;
+};
+
+gboolean yonos_vulkan_frames_wanted(void)
+{
+    return G_BYTE_ORDER == G_LITTLE_ENDIAN && g_strcmp0(g_getenv("YONOS_DISABLE_PLANES"), "1");
+}
+
+static gsize small_bytes(const YonosFrameFormat *in)
+{
+    return (gsize)in->width * in->height * 4 * sizeof(float);
+}
+
+gsize yonos_vulkan_frames_bytes(const YonosFrameFormat *in, const YonosFrameFormat *out, guint depth)
+{
+    return small_bytes(in) + 2 * depth * (yonos_frame_packing(in).size + yonos_frame_packing(out).size);
+}
+
+static gboolean buffer_make(YonosVulkanFrames *f, YonosVkBuffer *b, gsize size, YonosVkMemoryKind kind, GError **error)
+{
+    if (!yonos_vk_buffer_make(&f->vk->device, b, size, kind, error))
+        return FALSE;
+    f->memory += b->size;
+    return TRUE;
+}
+
+void yonos_vulkan_frames_free(YonosVulkanFrames *f)
+{
+    YonosVkDevice *d = f ? &f->vk->device : NULL;
+
+    if (!f)
+        return;
+    vkDeviceWaitIdle(d->device);
+    for (guint k = 0; k < f->params.depth; k++) {
+        Slot *s = &f->slots[k];
+        VkCommandBuffer commands[] = {s->upload, s->before, s->after, s->download};
+        for (guint i = 0; i < G_N_ELEMENTS(commands); i++)
+            if (commands[i])
+                vkFreeCommandBuffers(d->device, d->pool, 1, &commands[i]);
+        vkDestroyFence(d->device, s->done, NULL);
+        yonos_vk_buffer_clear(d, &s->sent);
+        yonos_vk_buffer_clear(d, &s->in);
+        yonos_vk_buffer_clear(d, &s->out);
+        yonos_vk_buffer_clear(d, &s->received);
+        g_clear_error(&s->error);
+    }
+    yonos_vk_buffer_clear(d, &f->small);
+    vkDestroyQueryPool(d->device, f->stamps, NULL);
+    yonos_vk_planes_clear(&f->planes, d);
+    g_free(f->slots);
+    g_free(f);
+}
+
+static gboolean is_addressable(const YonosVulkanFrames *f, GError **error)
+{
+    gsize most = MAX(small_bytes(&f->params.in), MAX(f->planes.in_packing.size, f->planes.out_packing.size));
+    const VkPhysicalDeviceProperties *properties = &f->vk->device.properties;
+
+    if (most <= properties->limits.maxStorageBufferRange)
+        return TRUE;
+    g_set_error(error, YONOS_ERROR, YONOS_ERROR_UNSUPPORTED,
+                "A frame of %" G_GSIZE_FORMAT " MiB is larger than the %u MiB that the Vulkan device '%s' can address; "
+                "use smaller frames.",
+                most >> 20, properties->limits.maxStorageBufferRange >> 20, properties->deviceName);
+    return FALSE;
+}
+
+static gboolean sets_make(YonosVulkanFrames *f, Slot *s, GError **error)
+{
+    const YonosVulkanFramesParams *p = &f->params;
+    VkBuffer in[] = {s->in.buffer, f->small.buffer, f->small.buffer};
+    VkBuffer out[] = {s->out.buffer, f->small.buffer, f->small.buffer};
+
+    if (p->x != YONOS_NONE) {
+        in[YONOS_VK_PLANES_NETWORK] = f->vk->buffers[p->x].buffer;
+        out[YONOS_VK_PLANES_NETWORK] = f->vk->buffers[p->y].buffer;
+    }
+    return yonos_vk_planes_bind(&f->planes, &f->vk->device, in, &s->in_set, error) &&
+           yonos_vk_planes_bind(&f->planes, &f->vk->device, out, &s->out_set, error);
+}
+
+static gboolean slot_make(YonosVulkanFrames *f, Slot *s, GError **error)
+{
+    YonosVkDevice *d = &f->vk->device;
+    VkCommandBuffer *commands[] = {&s->upload, &s->before, &s->after, &s->download};
+    VkCommandBufferAllocateInfo allocate = {.sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_ALLOCATE_INFO,
+                                            .commandPool = d->pool,
+                                            .level = VK_COMMAND_BUFFER_LEVEL_PRIMARY,
+                                            .commandBufferCount = 1};
+    VkFenceCreateInfo fence = {.sType = VK_STRUCTURE_TYPE_FENCE_CREATE_INFO};
+    gsize in = f->planes.in_packing.size, out = f->planes.out_packing.size;
+
+    if (!buffer_make(f, &s->sent, in, YONOS_VK_STAGING, error) ||
+        !buffer_make(f, &s->in, in, YONOS_VK_STORAGE, error) ||
+        !buffer_make(f, &s->out, out, YONOS_VK_STORAGE, error) ||
+        !buffer_make(f, &s->received, out, YONOS_VK_STAGING, error) || !sets_make(f, s, error))
+        return FALSE;
+    for (guint k = 0; k < G_N_ELEMENTS(commands); k++)
+        VK(vkAllocateCommandBuffers(d->device, &allocate, commands[k]));
+    VK(vkCreateFence(d->device, &fence, NULL, &s->done));
+    return TRUE;
+fail:
+    return FALSE;
+}
+
+/* The first of its stamps in the pool. */
+static guint32 stamps_of(const YonosVulkanFrames *f, const Slot *s, guint set)
+{
+    return (guint32)(2 * (s - f->slots) + set) * STAMPS;
+}
+
+/* Of a slot that nothing is under way in. */
+static gboolean stamps_reset(YonosVulkanFrames *f, Slot *s, GError **error)
+{
+    VkCommandBuffer commands = f->vk->copy;
+
+    if (!f->stamps)
+        return TRUE;
+    if (!yonos_vk_commands_begin(commands, TRUE, error))
+        return FALSE;
+    vkCmdResetQueryPool(commands, f->stamps, stamps_of(f, s, 0), 2 * STAMPS);
+    return yonos_vk_commands_end(commands, error) && yonos_vk_device_submit(&f->vk->device, commands, error);
+}
+
+static gboolean stamps_make(YonosVulkanFrames *f, GError **error)
+{
+    YonosVkDevice *d = &f->vk->device;
+    VkQueryPoolCreateInfo info = {.sType = VK_STRUCTURE_TYPE_QUERY_POOL_CREATE_INFO,
+                                  .queryType = VK_QUERY_TYPE_TIMESTAMP,
+                                  .queryCount = 2 * STAMPS * f->params.depth};
+
+    if (d->properties.limits.timestampComputeAndGraphics)
+        VK(vkCreateQueryPool(d->device, &info, NULL, &f->stamps));
+    for (guint k = 0; k < f->params.depth; k++)
+        if (!stamps_reset(f, &f->slots[k], error))
+            return FALSE;
+    return TRUE;
+fail:
+    return FALSE;
+}
+
+static gboolean make(YonosVulkanFrames *f, GError **error)
+{
+    const YonosVulkanFramesParams *p = &f->params;
+
+    if (!yonos_vk_planes_make(&f->planes, &f->vk->device, &p->in, &p->out, 2 * p->depth, error) ||
+        !is_addressable(f, error) || !buffer_make(f, &f->small, small_bytes(&p->in), YONOS_VK_STORAGE, error))
+        return FALSE;
+    for (guint k = 0; k < p->depth; k++)
+        if (!slot_make(f, &f->slots[k], error))
+            return FALSE;
+    return stamps_make(f, error);
+}
+
+YonosVulkanFrames *yonos_vulkan_frames_new(YonosExecutor *executor, const YonosVulkanFramesParams *params,
+                                           GError **error)
+{
+    YonosVulkanFrames *f = g_new0(YonosVulkanFrames, 1);
+
+    f->vk = (YonosVkExecutor *)executor;
+    f->params = *params;
+    f->serial = !g_strcmp0(g_getenv("YONOS_DISABLE_OVERLAP"), "1");
+    f->keeps_alpha = params->in.layout == YONOS_FRAME_PACKED && params->out.layout == YONOS_FRAME_PACKED &&
+                     params->in.a >= 0 && params->out.a >= 0;
+    f->slots = g_new0(Slot, params->depth);
+    if (make(f, error))
+        executor->memory += f->memory;
+    else
+        g_clear_pointer(&f, yonos_vulkan_frames_free);
+    return f;
+}
+
+guint yonos_vulkan_frames_pending(const YonosVulkanFrames *f)
+{
+    return f->pending;
+}
+
+static Slot *newest(YonosVulkanFrames *f)
+{
+    return &f->slots[(f->first + f->pending) % f->params.depth];
+}
+
+static void stamp(const YonosVulkanFrames *f, VkCommandBuffer commands, const Slot *s, guint which)
+{
+    if (f->stamps)
+        vkCmdWriteTimestamp(commands,
+                            which % 2 ? VK_PIPELINE_STAGE_BOTTOM_OF_PIPE_BIT : VK_PIPELINE_STAGE_TOP_OF_PIPE_BIT,
+                            f->stamps, stamps_of(f, s, s->set) + which);
+}
+
+/* A copy with a stamp before it and the next behind it. */
+static gboolean copy(YonosVulkanFrames *f, Slot *s, VkCommandBuffer commands, const YonosVkBuffer *from,
+                     const YonosVkBuffer *to, guint which, VkFence fence, GError **error)
+{
+    VkBufferCopy all = {0, 0, from->size};
+    VkSubmitInfo info = {.sType = VK_STRUCTURE_TYPE_SUBMIT_INFO, .commandBufferCount = 1, .pCommandBuffers = &commands};
+
+    if (!yonos_vk_commands_begin(commands, TRUE, error))
+        return FALSE;
+    stamp(f, commands, s, which);
+    vkCmdCopyBuffer(commands, from->buffer, to->buffer, 1, &all);
+    stamp(f, commands, s, which + 1);
+    if (!yonos_vk_commands_end(commands, error))
+        return FALSE;
+    VK(vkQueueSubmit(f->vk->device.queue, 1, &info, fence));
+    return TRUE;
+fail:
+    return FALSE;
+}
+
+gboolean yonos_vulkan_frames_begin(YonosVulkanFrames *f, const YonosFrame *in, GError **error)
+{
+    Slot *s = newest(f);
+
+    g_assert(f->pending < f->params.depth);
+    s->began = g_get_monotonic_time();
+    yonos_frame_pack(&f->planes.in_packing, in, s->sent.map);
+    VK(vkResetFences(f->vk->device.device, 1, &s->done));
+    return copy(f, s, s->upload, &s->sent, &s->in, UPLOAD, VK_NULL_HANDLE, error);
+fail:
+    return FALSE;
+}
+
+/* The small frame to R'G'B': the tile for the network and, once a frame where it is needed, all for bicubic. */
+static void record_before(YonosVulkanFrames *f, Slot *s, const YonosVulkanTile *tile, gboolean bicubic)
+{
+    YonosVkPlanesPush push = yonos_vk_planes_push(&f->planes, FALSE);
+    gboolean whole = tile && tile->width == push.size[0] && tile->height == push.size[1];
+
+    if (bicubic && !whole) {
+        push.what = YONOS_VK_FOR_BICUBIC;
+        yonos_vk_planes_record(&f->planes, FALSE, s->before, s->in_set, &push);
+    }
+    if (!tile)
+        return;
+    push.what = YONOS_VK_FOR_NETWORK | (bicubic && whole ? YONOS_VK_FOR_BICUBIC : 0);
+    push.first[0] = push.origin[0] = tile->x;
+    push.first[1] = push.origin[1] = tile->y;
+    push.window[0] = tile->width;
+    push.window[1] = tile->height;
+    push.end[0] = tile->x + tile->width;
+    push.end[1] = tile->y + tile->height;
+    yonos_vk_planes_record(&f->planes, FALSE, s->before, s->in_set, &push);
+}
+
+static void record_after(YonosVulkanFrames *f, Slot *s, const YonosVulkanTile *tile, int ours)
+{
+    YonosVkPlanesPush push = yonos_vk_planes_push(&f->planes, TRUE);
+
+    push.what = ours;
+    push.line = ours > 0 && ours < push.size[0] ? ours & ~1 : -2; /* even, so that halved chroma does not blur it */
+    push.keep_alpha = f->keeps_alpha;
+    if (tile) {
+        push.first[0] = tile->start_x;
+        push.first[1] = tile->start_y;
+        push.end[0] = tile->end_x;
+        push.end[1] = tile->end_y;
+        push.origin[0] = tile->large_x;
+        push.origin[1] = tile->large_y;
+        push.window[0] = tile->large_width;
+        push.window[1] = tile->large_height;
+    }
+    yonos_vk_planes_record(&f->planes, TRUE, s->after, s->out_set, &push);
+}
+
+static gboolean run(YonosVulkanFrames *f, const YonosVulkanTile *tile, int ours, gboolean first, gboolean last,
+                    GError **error)
+{
+    Slot *s = newest(f);
+    VkCommandBuffer commands[] = {s->before, tile ? f->vk->run : s->after, s->after};
+    VkSubmitInfo info = {
+        .sType = VK_STRUCTURE_TYPE_SUBMIT_INFO, .commandBufferCount = tile ? 3 : 2, .pCommandBuffers = commands};
+
+    if (!first)
+        VK(vkQueueWaitIdle(f->vk->device.queue)); /* its commands are recorded anew */
+    if (!yonos_vk_commands_begin(s->before, TRUE, error))
+        return FALSE;
+    if (first && f->stamps)
+        vkCmdResetQueryPool(s->before, f->stamps, stamps_of(f, s, s->set ^ 1), STAMPS);
+    if (first)
+        stamp(f, s->before, s, MAKE);
+    record_before(f, s, tile, first && (f->keeps_alpha || ours < f->params.out.width));
+    if (!yonos_vk_commands_end(s->before, error) || !yonos_vk_commands_begin(s->after, TRUE, error))
+        return FALSE;
+    record_after(f, s, tile, ours);
+    if (last)
+        stamp(f, s->after, s, MADE);
+    if (!yonos_vk_commands_end(s->after, error))
+        return FALSE;
+    VK(vkQueueSubmit(f->vk->device.queue, 1, &info, VK_NULL_HANDLE));
+    return TRUE;
+fail:
+    return FALSE;
+}
+
+gboolean yonos_vulkan_frames_run(YonosVulkanFrames *f, const YonosVulkanTile *tile, int ours, GError **error)
+{
+    return run(f, tile, ours, tile->first, tile->last, error);
+}
+
+gboolean yonos_vulkan_frames_run_plain(YonosVulkanFrames *f, GError **error)
+{
+    return run(f, NULL, 0, TRUE, TRUE, error);
+}
+
+static gboolean wait(const YonosVulkanFrames *f, const Slot *s, GError **error)
+{
+    VK(vkWaitForFences(f->vk->device.device, 1, &s->done, VK_TRUE, UINT64_MAX));
+    return TRUE;
+fail:
+    return FALSE;
+}
+
+void yonos_vulkan_frames_end(YonosVulkanFrames *f, GError *failure)
+{
+    Slot *s = newest(f);
+
+    s->error = failure;
+    if (!s->error)
+        copy(f, s, s->download, &s->out, &s->received, DOWNLOAD, s->done, &s->error);
+    if (!s->error && f->serial)
+        wait(f, s, &s->error);
+    if (s->error) {
+        vkDeviceWaitIdle(f->vk->device.device);
+        stamps_reset(f, s, NULL);
+    }
+    f->pending++;
+}
+
+static gboolean times_read(YonosVulkanFrames *f, Slot *s, YonosVulkanFrameTimes *times, GError **error)
+{
+    double tick = f->vk->device.properties.limits.timestampPeriod * 1e-9;
+    gint64 now = g_get_monotonic_time();
+    guint64 ticks[STAMPS];
+
+    *times = (YonosVulkanFrameTimes){0, 1e-6 * (double)(now - MAX(s->began, f->last_done)), 0};
+    f->last_done = now;
+    if (!f->stamps)
+        return TRUE;
+    VK(vkGetQueryPoolResults(f->vk->device.device, f->stamps, stamps_of(f, s, s->set), STAMPS, sizeof ticks, ticks,
+                             sizeof *ticks, VK_QUERY_RESULT_64_BIT));
+    *times = (YonosVulkanFrameTimes){(double)(ticks[UPLOADED] - ticks[UPLOAD]) * tick,
+                                     (double)(ticks[MADE] - ticks[MAKE]) * tick,
+                                     (double)(ticks[DOWNLOADED] - ticks[DOWNLOAD]) * tick};
+    return TRUE;
+fail:
+    return FALSE;
+}
+
+gboolean yonos_vulkan_frames_collect(YonosVulkanFrames *f, const YonosFrame *out, YonosVulkanFrameTimes *times,
+                                     GError **error)
+{
+    Slot *s = &f->slots[f->first];
+
+    g_assert(f->pending > 0);
+    f->first = (f->first + 1) % f->params.depth;
+    f->pending--;
+    if (s->error) {
+        g_propagate_error(error, g_steal_pointer(&s->error));
+        return FALSE;
+    }
+    if (!wait(f, s, error) || !times_read(f, s, times, error))
+        return FALSE;
+    s->set ^= 1;
+    if (out)
+        yonos_frame_unpack(&f->planes.out_packing, s->received.map, out);
+    return TRUE;
+}

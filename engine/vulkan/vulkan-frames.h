@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "frame.h"
+#include "vulkan/vulkan-executor.h"
+
+/* Frames on their way through a Vulkan device: their planes go to it as they are, become the network's input there, and
+ * the network's picture, or a plain bicubic enlargement, comes back as planes. Several are under way at once: each has
+ * memory of its own for its planes, so that one is copied while another is computed. One thread at a time. */
+typedef struct YonosVulkanFrames YonosVulkanFrames;
+
+typedef struct {
+    YonosFrameFormat in, out;
+    guint depth;        /* frames under way at once, at least 1 */
+    YonosBufferId x, y; /* of the executor's graph: the network's input {h, w, 3} and its picture; YONOS_NONE: it has no
+                           network */
+} YonosVulkanFramesParams;
+
+/* What a run of the network makes of a frame. The frame's first run is also its last, or it is made in tiles. */
+typedef struct {
+    int x, y, width, height;                         /* the network's input, in the small frame */
+    int large_x, large_y, large_width, large_height; /* its picture, in the large one */
+    int start_x, start_y, end_x, end_y;              /* what of that is kept: multiples of 8, or the frame's edge */
+    gboolean first, last;
+} YonosVulkanTile;
+
+/* Whether there is a way for such frames on devices; not with YONOS_DISABLE_PLANES=1. */
+gboolean yonos_vulkan_frames_wanted(void);
+
+/* Bytes that they take on the device and, mapped, on the host. */
+gsize yonos_vulkan_frames_bytes(const YonosFrameFormat *in, const YonosFrameFormat *out, guint depth);
+
+/* The executor, of yonos_vulkan_executor_new, is not owned and must outlive them; its memory grows by theirs. NULL with
+ * YONOS_ERROR_UNSUPPORTED where frames are larger than the device can address, YONOS_ERROR_MEMORY, YONOS_ERROR_DEVICE.
+ * With YONOS_DISABLE_OVERLAP=1 a frame ends before the next begins. */
+YonosVulkanFrames *yonos_vulkan_frames_new(YonosExecutor *executor, const YonosVulkanFramesParams *params,
+                                           GError **error);
+void yonos_vulkan_frames_free(YonosVulkanFrames *frames); /* waits for all; NULL is fine */
+
+/* A frame: begin, which is done with `in` when it returns; then runs; then end, which takes over the error that
+ * something in between has failed with. The leftmost `ours` columns are the network's, then come, if `ours` is neither
+ * 0 nor the width, a white line and a plain bicubic enlargement. At most `depth` frames may be not yet collected. */
+gboolean yonos_vulkan_frames_begin(YonosVulkanFrames *frames, const YonosFrame *in, GError **error);
+gboolean yonos_vulkan_frames_run(YonosVulkanFrames *frames, const YonosVulkanTile *tile, int ours, GError **error);
+gboolean yonos_vulkan_frames_run_plain(YonosVulkanFrames *frames, GError **error); /* all of it bicubic */
+void yonos_vulkan_frames_end(YonosVulkanFrames *frames, GError *failure);
+
+/* Seconds of the last collected frame: by the device's clock, or the host's where it has none (then `upload` and
+ * `download` are in `device`). */
+typedef struct {
+    double upload, device, download;
+} YonosVulkanFrameTimes;
+
+/* Waits for the oldest frame and writes it, or says why it could not be made. `out` may be NULL: it is forgotten. */
+gboolean yonos_vulkan_frames_collect(YonosVulkanFrames *frames, const YonosFrame *out, YonosVulkanFrameTimes *times,
+                                     GError **error);
+guint yonos_vulkan_frames_pending(const YonosVulkanFrames *frames);
