@@ -21,19 +21,28 @@
 #else
 #define IMAGES ""
 #endif
-#define CAPS GST_VIDEO_CAPS_MAKE (FORMATS) "; " \
+#define SUPPORTED GST_VIDEO_CAPS_MAKE (FORMATS) "; " \
     GST_VIDEO_CAPS_MAKE_WITH_FEATURES (WITH_OVERLAYS, FORMATS) IMAGES
+/* All else is let in to be refused with a sentence. */
+#define CAPS SUPPORTED "; video/x-raw(ANY)"
 
 static GstStaticPadTemplate sink_template = GST_STATIC_PAD_TEMPLATE ("sink",
     GST_PAD_SINK, GST_PAD_ALWAYS, GST_STATIC_CAPS (CAPS));
 static GstStaticPadTemplate src_template = GST_STATIC_PAD_TEMPLATE ("src",
     GST_PAD_SRC, GST_PAD_ALWAYS, GST_STATIC_CAPS (CAPS));
+static GstStaticCaps supported = GST_STATIC_CAPS (SUPPORTED);
 
 void
 gst_yonos_add_pad_templates (GstElementClass * klass)
 {
   gst_element_class_add_static_pad_template (klass, &sink_template);
   gst_element_class_add_static_pad_template (klass, &src_template);
+}
+
+GstCaps *
+gst_yonos_supported_caps (void)
+{
+  return gst_static_caps_get (&supported);
 }
 
 static YonosFrameLayout

@@ -10,6 +10,9 @@ G_BEGIN_DECLS
 
 void gst_yonos_add_pad_templates (GstElementClass * klass);
 
+/* Frames that can be read and made, which is less than the templates let in. */
+GstCaps *gst_yonos_supported_caps (void);
+
 /* Sets get_unit_size, the two of allocation, the two of metas, and
  * set_context. */
 void gst_yonos_buffers_init_class (GstBaseTransformClass * klass);

@@ -107,11 +107,17 @@ submit (GstYonosUpscale * self, GstBuffer * inbuf)
 static GstFlowReturn
 give_up (GstYonosUpscale * self, GError * error)
 {
+  GstBaseTransform *trans = GST_BASE_TRANSFORM (self);
+  GstCaps *in = gst_pad_get_current_caps (trans->sinkpad);
+  GstCaps *out = gst_pad_get_current_caps (trans->srcpad);
+
   gst_yonos_post (self, GST_MESSAGE_ERROR, error, NULL);
   g_error_free (error);
   gst_yonos_flight_clear (self);
   gst_yonos_live_close (self);
-  gst_yonos_upscale_refuse (self, &self->in_info, &self->out_info);
+  gst_yonos_upscale_refuse (self, in, out);
+  gst_clear_caps (&in);
+  gst_clear_caps (&out);
   return GST_FLOW_ERROR;
 }
 
@@ -218,10 +224,10 @@ generate_output (GstBaseTransform * trans, GstBuffer ** outbuf)
   gboolean passthrough = gst_base_transform_is_passthrough (trans);
   GstFlowReturn flow;
 
-  if (!passthrough && !self->upscaler && self->refused)
+  if (!passthrough && !self->upscaler && self->refused_in)
     try_again (self);
-  if (passthrough || self->upscaler)
-    self->refused = FALSE;
+  if (self->refused_in && (passthrough || self->upscaler))
+    gst_yonos_upscale_refuse (self, NULL, NULL);
   if (passthrough || !self->upscaler)
     return parent_class->generate_output (trans, outbuf);
   /* its upscaler may be freed as soon as nothing of it is in flight */

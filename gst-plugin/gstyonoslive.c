@@ -4,6 +4,7 @@
 #include "gstyonosmodel.h"
 #include "gstyonosnegotiate.h"
 #include "gstyonosnetworks.h"
+#include "gstyonosrefusal.h"
 #include "gstyonossettings.h"
 
 #define GST_CAT_DEFAULT gst_yonos_upscale_debug

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "gstyonosnegotiate.h"
+#include "gstyonosbuffers.h"
+#include "gstyonosrefusal.h"
 #ifdef HAVE_GST_VULKAN
 #include "gstyonosvulkan.h"
 #endif
@@ -7,7 +9,6 @@
 #include <math.h>
 
 #define GST_CAT_DEFAULT gst_yonos_upscale_debug
-#define MAX_SIZE 16384
 
 static gint
 preferred_scale (GstYonosUpscale * self)
@@ -42,14 +43,21 @@ append_preferred (GstCaps * all, const GstStructure * s,
       gst_caps_features_copy (features));
 }
 
+static void
+append_of_memory (GstCaps * all, const GstStructure * s,
+    GstCapsFeatures * features)
+{
+  gst_caps_append_structure_full (all, gst_structure_copy (s), features);
+}
+
 /* Frames in Vulkan images may become frames in memory and the other way round,
- * where the same is not possible. */
+ * where the same is not possible. The last is for what set_caps refuses. */
 static void
 append_other_memory (GstCaps * caps)
 {
-#ifdef HAVE_GST_VULKAN
   guint n = gst_caps_get_size (caps);
 
+#ifdef HAVE_GST_VULKAN
   for (guint i = 0; i < n; i++) {
     GstCapsFeatures *features = gst_caps_get_features (caps, i);
     gboolean images = gst_caps_features_contains (features,
@@ -57,12 +65,32 @@ append_other_memory (GstCaps * caps)
 
     if (images || gst_caps_features_is_equal (features,
             GST_CAPS_FEATURES_MEMORY_SYSTEM_MEMORY))
-      gst_caps_append_structure_full (caps,
-          gst_structure_copy (gst_caps_get_structure (caps, i)),
+      append_of_memory (caps, gst_caps_get_structure (caps, i),
           gst_caps_features_new_single (images ?
               GST_CAPS_FEATURE_MEMORY_SYSTEM_MEMORY : "memory:VulkanImage"));
   }
 #endif
+  for (guint i = 0; i < n; i++)
+    append_of_memory (caps, gst_caps_get_structure (caps, i),
+        gst_caps_features_new_any ());
+}
+
+/* What of the caps is supported, or all where nothing is: they are for set_caps
+ * to refuse. Takes them over. */
+static GstCaps *
+leave_supported (GstCaps * caps)
+{
+  GstCaps *supported = gst_yonos_supported_caps ();
+  GstCaps *both = gst_caps_intersect_full (caps, supported,
+      GST_CAPS_INTERSECT_FIRST);
+
+  gst_caps_unref (supported);
+  if (gst_caps_is_empty (both)) {
+    gst_caps_unref (both);
+    return caps;
+  }
+  gst_caps_unref (caps);
+  return gst_caps_merge (gst_caps_new_empty (), both);
 }
 
 GstCaps *
@@ -85,8 +113,8 @@ gst_yonos_upscale_transform_caps (GstBaseTransform * trans,
     if (gst_structure_has_field (s, "pixel-aspect-ratio"))
       gst_structure_set (s, "pixel-aspect-ratio", GST_TYPE_FRACTION_RANGE, 1,
           G_MAXINT, G_MAXINT, 1, NULL);
-    gst_structure_remove_fields (s, "format", "colorimetry", "chroma-site",
-        NULL);
+    gst_structure_remove_fields (s, "format", "drm-format", "colorimetry",
+        "chroma-site", NULL);
     gst_caps_append_structure_full (ret, s, gst_caps_features_copy (features));
   }
   append_other_memory (ret);
@@ -116,16 +144,56 @@ has_size (const GstCaps * caps, gint width, gint height)
 }
 
 /* The base class puts what downstream wants first as it is, and a source that
- * can make it would leave nothing to enlarge. */
+ * can make it would leave nothing to enlarge. Takes the caps over. */
+static GstCaps *
+put_small_first (GstCaps * caps, gint scale)
+{
+  GstCaps *sorted = gst_caps_new_empty (), *rest = gst_caps_new_empty ();
+  gint width, height;
+
+  for (guint i = 0; i < gst_caps_get_size (caps); i++) {
+    GstStructure *s = gst_caps_get_structure (caps, i);
+    gboolean first = gst_structure_get_int (s, "width", &width)
+        && gst_structure_get_int (s, "height", &height)
+        && width <= GST_YONOS_MAX_SIZE && height <= GST_YONOS_MAX_SIZE
+        && has_size (caps, width * scale, height * scale);
+
+    gst_caps_append_structure_full (first ? sorted : rest,
+        gst_structure_copy (s),
+        gst_caps_features_copy (gst_caps_get_features (caps, i)));
+  }
+  gst_caps_unref (caps);
+  gst_caps_append (sorted, rest);
+  return sorted;
+}
+
+/* Whoever chooses among what it can do says so by a filter, and is told what is
+ * supported of that; whoever has no choice is let through to be refused. */
+static void
+answer_caps (GstYonosUpscale * self, GstPadDirection direction,
+    GstQuery * query)
+{
+  GstCaps *filter, *all, *answer;
+
+  gst_query_parse_caps (query, &filter);
+  gst_query_parse_caps_result (query, &all);
+  if (!all || gst_caps_is_any (all) || gst_caps_is_empty (all))
+    return;
+  answer = leave_supported (gst_caps_ref (all));
+  if (direction == GST_PAD_SINK)
+    answer = put_small_first (answer, preferred_scale (self));
+  if (!filter)
+    answer = gst_caps_merge (answer, gst_caps_ref (all));
+  gst_query_set_caps_result (query, answer);
+  gst_caps_unref (answer);
+}
+
 gboolean
 gst_yonos_upscale_query (GstBaseTransform * trans, GstPadDirection direction,
     GstQuery * query)
 {
   GstBaseTransformClass *parent =
       g_type_class_peek_parent (GST_BASE_TRANSFORM_GET_CLASS (trans));
-  gint scale = preferred_scale (GST_YONOS_UPSCALE (trans));
-  GstCaps *caps, *sorted, *rest;
-  gint width, height;
 
 #ifdef HAVE_GST_VULKAN
   if (GST_QUERY_TYPE (query) == GST_QUERY_CONTEXT
@@ -135,27 +203,8 @@ gst_yonos_upscale_query (GstBaseTransform * trans, GstPadDirection direction,
 #endif
   if (!parent->query (trans, direction, query))
     return FALSE;
-  if (direction != GST_PAD_SINK || GST_QUERY_TYPE (query) != GST_QUERY_CAPS)
-    return TRUE;
-  gst_query_parse_caps_result (query, &caps);
-  if (!caps || gst_caps_is_any (caps))
-    return TRUE;
-  sorted = gst_caps_new_empty ();
-  rest = gst_caps_new_empty ();
-  for (guint i = 0; i < gst_caps_get_size (caps); i++) {
-    GstStructure *s = gst_caps_get_structure (caps, i);
-    gboolean first = gst_structure_get_int (s, "width", &width)
-        && gst_structure_get_int (s, "height", &height)
-        && width <= MAX_SIZE && height <= MAX_SIZE
-        && has_size (caps, width * scale, height * scale);
-
-    gst_caps_append_structure_full (first ? sorted : rest,
-        gst_structure_copy (s),
-        gst_caps_features_copy (gst_caps_get_features (caps, i)));
-  }
-  gst_caps_append (sorted, rest);
-  gst_query_set_caps_result (query, sorted);
-  gst_caps_unref (sorted);
+  if (GST_QUERY_TYPE (query) == GST_QUERY_CAPS)
+    answer_caps (GST_YONOS_UPSCALE (trans), direction, query);
   return TRUE;
 }
 
@@ -406,6 +455,7 @@ fixate (GstPadDirection direction, GstCaps * caps, GstCaps * othercaps,
   GstVideoInfo in;
   GstStructure *outs;
 
+  othercaps = leave_supported (othercaps);
   othercaps = gst_caps_make_writable (gst_caps_truncate (othercaps));
   if (!gst_caps_is_empty (othercaps) && gst_video_info_from_caps (&in, caps)) {
     outs = gst_caps_get_structure (othercaps, 0);
@@ -461,58 +511,12 @@ gst_yonos_out_info (GstYonosUpscale * self, gint scale, GstVideoInfo * out)
   return found;
 }
 
-/* --- refusal --- */
-
-static gint
-next_scale (const GstVideoInfo * in, const GstVideoInfo * out)
-{
-  if (in->width == out->width && in->height == out->height)
-    return 1;
-  for (gint scale = 2; scale <= 8; scale *= 2)
-    if (out->width <= (gint64) in->width * scale
-        && out->height <= (gint64) in->height * scale)
-      return scale;
-  return 0;
-}
-
-gint
-gst_yonos_check_request (const GstVideoInfo * in, const GstVideoInfo * out,
-    GError ** error)
-{
-  gint scale = next_scale (in, out);
-  GstStreamError code = GST_STREAM_ERROR_FORMAT;
-
-  if (GST_VIDEO_INFO_IS_INTERLACED (in) || GST_VIDEO_INFO_IS_INTERLACED (out))
-    g_set_error (error, GST_STREAM_ERROR, code,
-        "yonosupscale takes progressive video only, and this one is "
-        "interlaced: put deinterlace in front of yonosupscale.");
-  else if (out->width < in->width || out->height < in->height)
-    g_set_error (error, GST_STREAM_ERROR, code,
-        "yonosupscale only enlarges, and cannot make %dx%d from %dx%d: ask "
-        "for a size that is not smaller, or put videoscale behind "
-        "yonosupscale and the size behind that.", out->width, out->height,
-        in->width, in->height);
-  else if (scale == 0)
-    g_set_error (error, GST_STREAM_ERROR, code,
-        "yonosupscale enlarges up to 8 times, and cannot make %dx%d from "
-        "%dx%d: ask for %dx%d at most, or put a second yonosupscale behind "
-        "it.", out->width, out->height, in->width, in->height,
-        MIN (in->width, MAX_SIZE / 8) * 8, MIN (in->height, MAX_SIZE / 8) * 8);
-  else if (out->width > MAX_SIZE || out->height > MAX_SIZE)
-    g_set_error (error, GST_STREAM_ERROR, code,
-        "yonosupscale makes frames up to %dx%d, and %dx%d is asked for: use a "
-        "smaller scale or put videoscale in front of yonosupscale.",
-        MAX_SIZE, MAX_SIZE, out->width, out->height);
-  else
-    return scale;
-  return 0;
-}
-
 gboolean
 gst_yonos_same_pixels (const GstVideoInfo * in, const GstVideoInfo * out)
 {
   return in->width == out->width && in->height == out->height
       && GST_VIDEO_INFO_FORMAT (in) == GST_VIDEO_INFO_FORMAT (out)
-      && in->chroma_site == out->chroma_site
+      && (GST_VIDEO_FORMAT_INFO_W_SUB (in->finfo, 1) == 0
+      || in->chroma_site == out->chroma_site)
       && gst_video_colorimetry_is_equal (&in->colorimetry, &out->colorimetry);
 }

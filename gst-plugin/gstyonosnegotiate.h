@@ -14,11 +14,6 @@ GstCaps *gst_yonos_upscale_fixate_caps (GstBaseTransform * trans,
 gboolean gst_yonos_upscale_query (GstBaseTransform * trans,
     GstPadDirection direction, GstQuery * query);
 
-/* The network's scale from one frame to the other: 2, 4 or 8, the next where
- * the size lies between; 1 where it is the same; 0 with an error. */
-gint gst_yonos_check_request (const GstVideoInfo * in, const GstVideoInfo * out,
-    GError ** error);
-
 /* The large frames that sizes chosen by this scale would be negotiated to, for
  * the caps that come in; FALSE: to none. */
 gboolean gst_yonos_out_info (GstYonosUpscale * self, gint scale,

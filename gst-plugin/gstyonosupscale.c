@@ -83,6 +83,7 @@
 #include "gstyonosnegotiate.h"
 #include "gstyonoslive.h"
 #include "gstyonosmodel.h"
+#include "gstyonosrefusal.h"
 #include "gstyonossettings.h"
 #ifdef HAVE_GST_VULKAN
 #include "gstyonosvulkan.h"
@@ -108,7 +109,7 @@ forget (GstYonosUpscale * self)
   gst_yonos_buffers_close (self);
   gst_video_info_init (&self->in_info);
   gst_video_info_init (&self->out_info);
-  self->refused = FALSE;
+  gst_yonos_upscale_refuse (self, NULL, NULL);
 }
 
 static gboolean
@@ -131,47 +132,42 @@ settings_serial (GstYonosUpscale * self)
 }
 
 gboolean
-gst_yonos_upscale_refuse (GstYonosUpscale * self, const GstVideoInfo * in,
-    const GstVideoInfo * out)
+gst_yonos_upscale_refuse (GstYonosUpscale * self, GstCaps * in, GstCaps * out)
 {
-  self->refused = TRUE;
-  self->refused_in = *in;
-  self->refused_out = *out;
+  gst_caps_replace (&self->refused_in, in);
+  gst_caps_replace (&self->refused_out, out);
   self->refused_serial = settings_serial (self);
   return FALSE;
 }
 
-gboolean
-gst_yonos_upscale_is_refused (GstYonosUpscale * self, const GstVideoInfo * in,
-    const GstVideoInfo * out)
+static gboolean
+is_refused (GstYonosUpscale * self, GstCaps * in, GstCaps * out)
 {
-  return self->refused && self->refused_serial == settings_serial (self)
-      && is_of (&self->refused_in, &self->refused_out, in, out);
+  return self->refused_in && self->refused_serial == settings_serial (self)
+      && gst_caps_is_equal (self->refused_in, in)
+      && gst_caps_is_equal (self->refused_out, out);
 }
 
+/* Whether it can be done at all, and the network's scale. Posts why not. */
 static gboolean
-open_for (GstYonosUpscale * self, GstCaps * incaps, GstCaps * outcaps,
-    const GstVideoInfo * in, const GstVideoInfo * out)
+check (GstYonosUpscale * self, GstCaps * incaps, GstCaps * outcaps,
+    GstVideoInfo * in, GstVideoInfo * out, gint * scale, gboolean * passthrough)
 {
-  gboolean adopted, passthrough = self->scale == 1
-      && gst_yonos_same_pixels (in, out)
-      && gst_caps_features_is_equal (gst_caps_get_features (incaps, 0),
-      gst_caps_get_features (outcaps, 0));
+  GError *error = NULL;
 
-  gst_yonos_flight_drain (self);
-  gst_yonos_flight_clear (self);
-  adopted = gst_yonos_live_adopt (self, in, out);
-  if (!adopted)
-    forget (self);
-  self->in_info = *in;
-  self->out_info = *out;
-  gst_base_transform_set_passthrough (GST_BASE_TRANSFORM (self), passthrough);
-  if (passthrough) {
-    gst_yonos_live_forget (self);
-    return TRUE;
+  *scale = 0;
+  if (gst_yonos_parse_caps (incaps, outcaps, in, out, &error))
+    *scale = gst_yonos_check_request (in, out, &error);
+  if (!error) {
+    *passthrough = *scale == 1 && gst_yonos_same_pixels (in, out)
+        && gst_caps_features_is_equal (gst_caps_get_features (incaps, 0),
+        gst_caps_get_features (outcaps, 0));
+    if (*passthrough || gst_yonos_check_frames (incaps, outcaps, &error))
+      return TRUE;
   }
-  return gst_yonos_buffers_open (self, incaps, outcaps)
-      && (adopted || gst_yonos_live_open (self));
+  gst_yonos_post (self, GST_MESSAGE_ERROR, error, NULL);
+  g_error_free (error);
+  return FALSE;
 }
 
 static gboolean
@@ -179,32 +175,33 @@ gst_yonos_upscale_set_caps (GstBaseTransform * trans, GstCaps * incaps,
     GstCaps * outcaps)
 {
   GstYonosUpscale *self = GST_YONOS_UPSCALE (trans);
-  GError *error = NULL;
   GstVideoInfo in, out;
+  gboolean passthrough, adopted;
   gint scale;
 
-  if (!gst_video_info_from_caps (&in, incaps)
-      || !gst_video_info_from_caps (&out, outcaps)) {
-    GST_ERROR_OBJECT (self, "invalid caps");
-    return FALSE;
-  }
   /* GstBaseTransform may ask again: one message is enough. */
-  if (gst_yonos_upscale_is_refused (self, &in, &out))
+  if (is_refused (self, incaps, outcaps))
     return FALSE;
-  if (self->upscaler && is_of (&self->in_info, &self->out_info, &in, &out)) {
-    gst_yonos_flight_drain (self);
+  if (!check (self, incaps, outcaps, &in, &out, &scale, &passthrough))
+    return gst_yonos_upscale_refuse (self, incaps, outcaps);
+  gst_yonos_flight_drain (self);
+  if (self->upscaler && is_of (&self->in_info, &self->out_info, &in, &out))
     return gst_yonos_buffers_open (self, incaps, outcaps);
-  }
-  scale = gst_yonos_check_request (&in, &out, &error);
-  if (scale == 0) {
-    gst_yonos_post (self, GST_MESSAGE_ERROR, error, NULL);
-    g_error_free (error);
-    return gst_yonos_upscale_refuse (self, &in, &out);
-  }
+
+  gst_yonos_flight_clear (self);
+  adopted = gst_yonos_live_adopt (self, &in, &out);
+  if (!adopted)
+    forget (self);
+  self->in_info = in;
+  self->out_info = out;
   self->scale = scale;
-  if (!open_for (self, incaps, outcaps, &in, &out)) {
+  gst_base_transform_set_passthrough (trans, passthrough);
+  if (passthrough)
+    gst_yonos_live_forget (self);
+  else if (!gst_yonos_buffers_open (self, incaps, outcaps)
+      || (!adopted && !gst_yonos_live_open (self))) {
     gst_yonos_live_close (self);
-    return gst_yonos_upscale_refuse (self, &in, &out);
+    return gst_yonos_upscale_refuse (self, incaps, outcaps);
   }
   gst_yonos_flight_update_latency (self);
   return TRUE;
@@ -228,7 +225,7 @@ static GstFlowReturn
 gst_yonos_upscale_transform (GstBaseTransform * trans, GstBuffer * inbuf,
     GstBuffer * outbuf)
 {
-  return GST_YONOS_UPSCALE (trans)->refused ? GST_FLOW_ERROR :
+  return GST_YONOS_UPSCALE (trans)->refused_in ? GST_FLOW_ERROR :
       GST_FLOW_NOT_NEGOTIATED;
 }
 

@@ -95,8 +95,7 @@ struct _GstYonosUpscale
   gboolean images_in, images_out; /* frames are Vulkan images */
   struct _GstYonosVulkan *vulkan; /* NULL in builds without it */
   YonosUpscaler *upscaler;      /* of the next frame; belongs to `live` */
-  gboolean refused;             /* the last caps, with an error message */
-  GstVideoInfo refused_in, refused_out;
+  GstCaps *refused_in, *refused_out;    /* the last caps, with an error message; NULL: were not */
   guint refused_serial;         /* of the settings then */
   gboolean warned;              /* that the GPU is not used */
   GstYonosLive live;
@@ -107,10 +106,8 @@ struct _GstYonosUpscale
 /* Remembers, after an error message, that these caps cannot be used with the
  * settings as they are; FALSE. The pads keep their old caps, and with those, or
  * with other settings, the stream may go on. */
-gboolean gst_yonos_upscale_refuse (GstYonosUpscale * self,
-    const GstVideoInfo * in, const GstVideoInfo * out);
-gboolean gst_yonos_upscale_is_refused (GstYonosUpscale * self,
-    const GstVideoInfo * in, const GstVideoInfo * out);
+gboolean gst_yonos_upscale_refuse (GstYonosUpscale * self, GstCaps * in,
+    GstCaps * out);
 
 GST_DEBUG_CATEGORY_EXTERN (gst_yonos_upscale_debug);
 GST_ELEMENT_REGISTER_DECLARE (yonosupscale);

@@ -116,8 +116,12 @@ static void test_fails_while_running(gconstpointer data)
     element_check_message(bus, GST_MESSAGE_ERROR, fault->call, fault->expected);
     g_assert_cmpint(element_push(h), ==, GST_FLOW_ERROR);
     element_check_silent(bus);
+    g_object_set(el, "device", "cpu", NULL);
+    g_assert_cmpint(element_push(h), ==, GST_FLOW_OK);
+    element_check_silent(bus);
     element_stop(h, el);
     spy_fails = NULL;
+    g_object_set(el, "device", SOFTWARE, NULL);
     check_works(el, bus);
     gst_object_unref(bus);
     gst_object_unref(el);
@@ -138,6 +142,40 @@ static void check_software(const char *device)
     g_assert_nonnull(strstr(gst_structure_get_string(stats, "device"), SOFTWARE));
     g_assert_cmpuint(strlen(gst_structure_get_string(stats, "driver")), >, 0);
     gst_structure_free(stats);
+    element_stop(h, el);
+    gst_object_unref(bus);
+    gst_object_unref(el);
+}
+
+/* From the processor to the software device and back, between two frames. */
+static void test_changed_while_playing(void)
+{
+    static const char *const devices[] = {SOFTWARE, "cpu"};
+    gint64 until = g_get_monotonic_time() + 60 * G_USEC_PER_SEC;
+    GstElement *el;
+    GstBus *bus;
+    GstHarness *h;
+
+    if (skipped())
+        return;
+    el = element_new(model, "cpu");
+    bus = gst_bus_new();
+    h = element_start(el, bus, CAPS, NULL);
+    for (guint k = 0; k < G_N_ELEMENTS(devices); k++) {
+        gboolean changed = FALSE;
+
+        g_object_set(el, "device", devices[k], NULL);
+        while (!changed) {
+            GstStructure *stats;
+
+            g_assert_cmpint(g_get_monotonic_time(), <, until);
+            g_assert_cmpint(element_push(h), ==, GST_FLOW_OK);
+            g_object_get(el, "stats", &stats, NULL);
+            changed = (strstr(gst_structure_get_string(stats, "device"), SOFTWARE) != NULL) == (k == 0);
+            gst_structure_free(stats);
+        }
+    }
+    element_check_silent(bus);
     element_stop(h, el);
     gst_object_unref(bus);
     gst_object_unref(el);
@@ -256,6 +294,7 @@ static void test_cpu_stands_in(void)
 
 static void add_vulkan_tests(void)
 {
+    g_test_add_func("/element/device/changed-while-playing", test_changed_while_playing);
     g_test_add_func("/element/device/uuid", test_uuid);
     g_test_add_func("/element/device/trust", test_trust);
     g_test_add_func("/element/device/fails-at-start", test_fails_at_start);
