@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include "vulkan/vk-kernels.h"
-#include "vulkan/vk-memory.h"
+#include "vulkan/vk-record.h"
 
 /* What a Vulkan executor is made of, for those who submit its run among commands of their own. */
 typedef struct {

@@ -6,8 +6,6 @@
 #include "graph/plan.h"
 #include "vulkan/vk-cache.h"
 #include "vulkan/vk-executor.h"
-#include "vulkan/vk-memory.h"
-#include "vulkan/vk-record.h"
 
 #include <string.h>
 
