@@ -9,9 +9,9 @@
 #include "models/model-file.h"
 #include "ops/ops.h"
 #include "plain.h"
-#include "self-check.h"
 #include "tiles.h"
 #ifdef HAVE_VULKAN
+#include "self-check.h"
 #include "vulkan/vulkan-executor.h"
 #endif
 
@@ -29,7 +29,7 @@ struct YonosNetwork {
     YonosTensorId z; /* the noise; {1, h, w, channels} */
     YonosDeviceInfo device;
     char *note;
-    gboolean single; /* no half precision, since it is wrong */
+    gboolean no_matrices, single; /* no cooperative matrices, no half precision, since they are wrong */
     float *x_window, *y_window, *z_window; /* with tiles: what goes into the executor and comes out */
     float *made;                           /* the tiles, where the picture is reduced afterwards */
     YonosPlain *reduce;
@@ -269,18 +269,26 @@ static YonosExecutor *make_cpu(const YonosNetwork *net, G_GNUC_UNUSED const char
 }
 
 #ifdef HAVE_VULKAN
-static YonosExecutor *make_vulkan(const YonosNetwork *net, const char *name, YonosDeviceInfo *device, GError **error)
+static YonosVulkanOptions vulkan_options(const YonosNetwork *net, const char *name)
 {
     const char *precision = g_getenv("YONOS_PRECISION");
-    YonosVulkanOptions options = {
-        .device = name, .half = YONOS_VULKAN_HALF_ON_GPU, .max_memory = net->params.max_memory};
-    YonosExecutor *executor;
+    YonosVulkanOptions options = {.device = name,
+                                  .half = YONOS_VULKAN_HALF_ON_GPU,
+                                  .max_memory = net->params.max_memory,
+                                  .no_matrices = net->no_matrices};
 
     if (net->single)
         options.half = YONOS_VULKAN_SINGLE;
     else if (precision && *precision)
         options.half = strcmp(precision, "fp16") ? YONOS_VULKAN_SINGLE : YONOS_VULKAN_HALF;
-    executor = yonos_vulkan_executor_new(net->graph, &options, error);
+    return options;
+}
+
+static YonosExecutor *make_vulkan(const YonosNetwork *net, const char *name, YonosDeviceInfo *device, GError **error)
+{
+    YonosVulkanOptions options = vulkan_options(net, name);
+    YonosExecutor *executor = yonos_vulkan_executor_new(net->graph, &options, error);
+
     if (executor)
         *device = yonos_vulkan_executor_info(executor);
     return executor;
@@ -340,69 +348,41 @@ static gboolean use(YonosNetwork *net, MakeExecutor *make, const char *name, GEr
 }
 
 #ifdef HAVE_VULKAN
-/* A few pixels of the network, padded on both sides, by the device and by the C references. */
-static gboolean check_kernels(const YonosNetwork *net, const char *name, GError **error)
+/* What of the device is not used, where a kernel is wrong, so that its others still are; FALSE: nothing helps. */
+static gboolean avoid(YonosNetwork *net, YonosFault fault, const char *kernel)
 {
-    YonosNetwork tiny = {.params = net->params, .tier = net->tier, .model = net->model, .single = net->single};
-    YonosNetworkParams *p = &tiny.params;
-    YonosExecutor *trusted = NULL;
-    YonosDeviceInfo device;
-    gboolean right = FALSE;
+    const char *what = fault == YONOS_FAULT_MATRICES ? "cooperative matrices, so it goes without"
+                                                     : "half precision, so single is used";
 
-    p->in_width = 48 / p->scale - 1;
-    p->in_height = 32 / p->scale - 1;
-    p->out_width = p->in_width * p->scale;
-    p->out_height = p->in_height * p->scale;
-    if (build_whole(&tiny, error) && (tiny.executor = make_vulkan(&tiny, name, &device, error)) &&
-        (trusted = yonos_cpu_executor_new(tiny.graph, TRUE, error)))
-        right = yonos_model_file_load(net->model, trusted, error) &&
-                yonos_model_file_load(net->model, tiny.executor, error) &&
-                yonos_self_check(trusted, tiny.executor, tiny.y, strcmp(device.precision, "fp16") ? 0.002f : 0.02f, error);
-    yonos_executor_free(trusted);
-    yonos_executor_free(tiny.executor);
-    yonos_graph_free(tiny.graph);
-    return right;
+    if (fault == YONOS_FAULT_MATRICES && !net->no_matrices)
+        net->no_matrices = TRUE;
+    else if (fault >= YONOS_FAULT_HALF && !net->single)
+        net->single = TRUE;
+    else
+        return FALSE;
+    g_free(net->note);
+    net->note = g_strdup_printf("The GPU (%s) cannot be trusted with %s. %s", net->device.name, what, kernel);
+    return TRUE;
 }
 
-static gboolean trust(const YonosNetwork *net, const char *name, GError **error)
-{
-    char *device = yonos_vulkan_executor_identity(net->executor);
-    char *identity = g_strdup_printf("%s, tier %s, x%d%s", device, net->model->tier, net->params.scale,
-                                     net->model->faithful ? ", faithful" : "");
-    gboolean right = yonos_self_check_passed(identity);
-
-    if (!right && check_kernels(net, name, error)) {
-        yonos_self_check_remember(identity);
-        right = TRUE;
-    }
-    g_free(identity);
-    g_free(device);
-    return right;
-}
-
-/* A device that computes wrongly gets another chance in single precision. */
 static gboolean use_vulkan(YonosNetwork *net, const char *name, GError **error)
 {
-    GError *failure = NULL;
-    gboolean half;
-
-    if (!use(net, make_vulkan, name, error))
-        return FALSE;
-    if (trust(net, name, &failure))
-        return TRUE;
-    half = !strcmp(net->device.precision, "fp16");
-    if (!half || !g_error_matches(failure, YONOS_ERROR, YONOS_ERROR_WRONG)) {
+    while (use(net, make_vulkan, name, error)) {
+        YonosVulkanOptions options = vulkan_options(net, name);
+        GError *failure = NULL;
+        YonosFault fault;
+        gboolean again;
+        if (yonos_self_check(net->executor, &options, &fault, &failure))
+            return TRUE;
+        again = g_error_matches(failure, YONOS_ERROR, YONOS_ERROR_WRONG) && avoid(net, fault, failure->message);
         g_clear_pointer(&net->executor, yonos_executor_free);
-        g_propagate_error(error, failure);
-        return FALSE;
+        if (!again) {
+            g_propagate_error(error, failure);
+            return FALSE;
+        }
+        g_error_free(failure);
     }
-    g_free(net->note);
-    net->note = g_strdup_printf("The GPU (%s) cannot be trusted with half precision, so single is used. %s",
-                                net->device.name, failure->message);
-    g_error_free(failure);
-    g_clear_pointer(&net->executor, yonos_executor_free);
-    net->single = TRUE;
-    return use_vulkan(net, name, error);
+    return FALSE;
 }
 #else
 static gboolean use_vulkan(YonosNetwork *net, const char *name, GError **error)

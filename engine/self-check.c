@@ -3,71 +3,307 @@
 #include "base/cache.h"
 #include "base/error.h"
 #include "base/random.h"
+#include "cpu/cpu-executor.h"
+#include "graph/op.h"
 
 #include <math.h>
+#include <string.h>
 
 #define SEED 20261124
 #define CHECKED "checked"
+#define HEIGHT 8 /* both divisible by what pictures are folded by; together more than a tile's rows */
+#define WIDTH 12
 
-static gboolean fill(YonosExecutor *trusted, YonosExecutor *checked, YonosBufferId buffer, GError **error)
+static YonosShape small(YonosShape s)
 {
-    gsize n = g_array_index(trusted->graph->buffers, YonosBuffer, buffer).size;
-    float *values = g_new(float, n);
+    return (YonosShape){1, s.h > 1 ? HEIGHT : 1, s.w > 1 ? WIDTH : 1, s.c};
+}
+
+/* A tensor in a buffer of its own; parameters keep their shape. */
+static YonosTensorId operand(YonosGraph *checks, const YonosGraph *graph, YonosTensorId id, YonosShape shape)
+{
+    char *name;
+    YonosTensorId made;
+
+    if (id < 0)
+        return YONOS_NONE;
+    if (yonos_graph_at(graph, id)->buffer == graph->param_buffer)
+        shape = yonos_graph_shape(graph, id);
+    name = g_strdup_printf("%u", checks->buffers->len);
+    made = yonos_graph_input(checks, name, YONOS_F32, shape);
+    g_free(name);
+    return made;
+}
+
+static YonosShape sums_of(YonosShape x, YonosShape w, const YonosNode *node)
+{
+    return (YonosShape){1, (x.h + 2 * node->i[1] - w.n) / node->i[0] + 1, (x.w + 2 * node->i[1] - w.h) / node->i[0] + 1,
+                        w.c};
+}
+
+/* Of a convolution's small input: what the output is cropped to where it was before, or so that the base fits. */
+static YonosShape conv_output(const YonosGraph *graph, YonosNode *node, YonosShape x)
+{
+    int r = MAX(1, node->i[3]), factor = node->i[4] ? node->i[4] : 1;
+    gboolean is_cropped = node->i[5] || node->i[6];
+    YonosShape y = sums_of(x, yonos_graph_shape(graph, node->in[1]), node);
+
+    y = (YonosShape){1, y.h * r, y.w * r, y.c / (r * r)};
+    if (is_cropped) {
+        y.h = (y.h - 1) / factor * factor;
+        y.w = (y.w - 1) / factor * factor;
+        node->i[5] = y.h;
+        node->i[6] = y.w;
+    }
+    return y;
+}
+
+static void conv_operands(YonosGraph *checks, const YonosGraph *graph, YonosNode *node)
+{
+    YonosShape x = {1, HEIGHT, WIDTH, 0}, y = conv_output(graph, node, x);
+
+    for (int k = 0; k < node->n_inputs; k++) {
+        YonosShape s = k == YONOS_CONV_RESIDUAL ? y : x;
+        if (k == YONOS_CONV_BASE)
+            s = (YonosShape){1, y.h / MAX(1, node->i[4]), y.w / MAX(1, node->i[4]), 0};
+        s.c = yonos_graph_shape(graph, node->in[k]).c;
+        node->in[k] = operand(checks, graph, node->in[k], s);
+    }
+}
+
+/* The other ops' operands are of one size, or of one pixel, or parameters. */
+static void other_operands(YonosGraph *checks, const YonosGraph *graph, YonosNode *node)
+{
+    YonosShape x = yonos_graph_shape(graph, node->in[0]);
+
+    if (node->op == YONOS_OP_RESIZE) {
+        node->i[0] = MAX(1, node->i[0] * small(x).h / x.h);
+        node->i[1] = MAX(1, node->i[1] * small(x).w / x.w);
+    } else if (node->op == YONOS_OP_EXTENT) {
+        node->i[0] = MAX(1, small(x).h + CLAMP(node->i[0] - x.h, -1, 1));
+        node->i[1] = MAX(1, small(x).w + CLAMP(node->i[1] - x.w, -1, 1));
+    }
+    for (int k = 0; k < node->n_inputs; k++)
+        node->in[k] = operand(checks, graph, node->in[k], small(yonos_graph_shape(graph, node->in[k])));
+}
+
+static void add(YonosGraph *checks, const YonosGraph *graph, YonosNode node)
+{
+    YonosTensorId y;
+    YonosTensor *out;
+    char *name;
+
+    node.out = YONOS_NONE;
+    if (node.op == YONOS_OP_CONV)
+        conv_operands(checks, graph, &node);
+    else
+        other_operands(checks, graph, &node);
+    y = yonos_graph_append(checks, node);
+    if (y < 0)
+        return;
+    name = g_strdup_printf("%u", checks->buffers->len);
+    out = &g_array_index(checks->tensors, YonosTensor, y);
+    out->buffer = yonos_graph_buffer(checks, name, YONOS_F32, yonos_shape_elements(out->shape));
+    g_free(name);
+}
+
+gboolean yonos_self_check_add(YonosGraph *checks, const YonosGraph *graph, const YonosNode *node)
+{
+    YonosGraph *trial = yonos_graph_new();
+    gboolean fits;
+
+    add(trial, graph, *node);
+    fits = yonos_graph_check(trial, NULL);
+    yonos_graph_free(trial);
+    if (fits)
+        add(checks, graph, *node);
+    return fits;
+}
+
+/* Equal for nodes that run the same code on the same operands. */
+static char *kernel_of(const YonosExecutor *ex, guint k)
+{
+    const YonosNode *node = &g_array_index(ex->graph->nodes, YonosNode, k);
+    guint present = 0;
+
+    for (int i = 0; i < node->n_inputs; i++)
+        present |= (guint)(node->in[i] >= 0) << i;
+    return g_strdup_printf("%s of operands %x by %s", yonos_op(node->op)->name, present, yonos_vulkan_executor_kernel(ex, k));
+}
+
+/* The lines of the list, as a set. */
+static GHashTable *passed_read(const char *device)
+{
+    GHashTable *passed = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    char *text = NULL, **lines;
+    gsize size;
+
+    if (!g_strcmp0(g_getenv("YONOS_SELF_CHECK"), "always") || !yonos_cache_read(CHECKED, device, &text, &size))
+        return passed;
+    lines = g_strsplit(text, "\n", -1);
+    for (char **line = lines; *line; line++)
+        g_hash_table_add(passed, g_strdup(*line));
+    g_strfreev(lines);
+    g_free(text);
+    return passed;
+}
+
+static void passed_write(const char *device, GHashTable *passed)
+{
+    GString *text = g_string_new(NULL);
+    GHashTableIter iter;
+    gpointer line;
+
+    g_hash_table_iter_init(&iter, passed);
+    while (g_hash_table_iter_next(&iter, &line, NULL))
+        g_string_append_printf(text, "%s\n", (char *)line);
+    yonos_cache_write(CHECKED, device, text->str, text->len);
+    g_string_free(text, TRUE);
+}
+
+typedef struct {
+    YonosGraph *graph;  /* of nodes alone */
+    GArray *tiles;      /* int, by node */
+    GPtrArray *kernels; /* by node; owned */
+    YonosExecutor *trusted, *checked;
+} Check;
+
+/* One node of every kernel that has not passed. */
+static void collect(Check *c, const YonosExecutor *ex, GHashTable *passed)
+{
+    GHashTable *seen = g_hash_table_new(g_str_hash, g_str_equal);
+
+    for (guint k = 0; k < ex->graph->nodes->len; k++) {
+        char *kernel = kernel_of(ex, k);
+        int tile = yonos_vulkan_executor_tile(ex, k);
+        if (g_hash_table_contains(passed, kernel) || g_hash_table_contains(seen, kernel) ||
+            !yonos_self_check_add(c->graph, ex->graph, &g_array_index(ex->graph->nodes, YonosNode, k))) {
+            g_free(kernel);
+            continue;
+        }
+        g_hash_table_add(seen, kernel);
+        g_ptr_array_add(c->kernels, kernel);
+        g_array_append_val(c->tiles, tile);
+    }
+    g_hash_table_unref(seen);
+}
+
+/* Exact in half precision; weights are smaller the more of them are summed. */
+static gboolean fill(const Check *c, YonosTensorId id, gboolean is_weight, GError **error)
+{
+    const YonosTensor *t = yonos_graph_at(c->graph, id);
+    gsize n = yonos_shape_elements(t->shape);
+    int terms = is_weight ? t->shape.n * t->shape.h * t->shape.w : 1;
+    float *values = g_new(float, n), size = ldexpf(1.0f / 64, -(int)lround(log2(terms) / 2));
     gboolean done;
 
     for (gsize k = 0; k < n; k++)
-        values[k] = (float)(yonos_random_bits(SEED + (guint64)buffer, k) % 256) / 255;
-    done = yonos_executor_write(trusted, buffer, 0, values, n, error) &&
-           yonos_executor_write(checked, buffer, 0, values, n, error);
+        values[k] = (float)((int)(yonos_random_bits(SEED + (guint64)id, k) % 129) - 64) * size;
+    done = yonos_executor_write(c->trusted, t->buffer, 0, values, n, error) &&
+           yonos_executor_write(c->checked, t->buffer, 0, values, n, error);
     g_free(values);
     return done;
 }
 
-static gboolean compare(YonosExecutor *trusted, YonosExecutor *checked, YonosBufferId y, float tolerance, GError **error)
+static gboolean fill_all(const Check *c, GError **error)
 {
-    gsize n = g_array_index(trusted->graph->buffers, YonosBuffer, y).size, k = 0;
-    float *right = g_new(float, n), *made = g_new(float, n);
-    gboolean same = yonos_executor_read(trusted, y, 0, right, n, error) &&
-                    yonos_executor_read(checked, y, 0, made, n, error);
-
-    if (same) {
-        while (k < n && fabsf(made[k] - right[k]) <= tolerance) /* not of NaN */
-            k++;
-        same = k == n;
-        if (!same)
-            g_set_error(error, YONOS_ERROR, YONOS_ERROR_WRONG, "It computes %g where %g is right; update its driver.",
-                        (double)made[k], (double)right[k]);
+    for (guint k = 0; k < c->graph->nodes->len; k++) {
+        const YonosNode *node = &g_array_index(c->graph->nodes, YonosNode, k);
+        for (int i = 0; i < node->n_inputs; i++)
+            if (node->in[i] >= 0 && !fill(c, node->in[i], node->op == YONOS_OP_CONV && i == 1, error))
+                return FALSE;
     }
-    g_free(right);
-    g_free(made);
-    return same;
+    return TRUE;
 }
 
-gboolean yonos_self_check(YonosExecutor *trusted, YonosExecutor *checked, YonosBufferId y, float tolerance,
-                          GError **error)
+/* Reads what node k has made, and where it is *wrong sets the values. */
+static gboolean compare(const Check *c, guint k, gboolean *wrong, float *right, float *made, GError **error)
 {
-    const YonosGraph *g = trusted->graph;
+    const YonosTensor *t = yonos_graph_at(c->graph, g_array_index(c->graph->nodes, YonosNode, k).out);
+    gsize n = yonos_shape_elements(t->shape), at = 0;
+    float *wanted = g_new(float, n), *got = g_new(float, n);
+    float near = c->checked->element_size < sizeof(float) ? 1.0f / 512 : 1e-4f;
+    gboolean read = yonos_executor_read(c->trusted, t->buffer, 0, wanted, n, error) &&
+                    yonos_executor_read(c->checked, t->buffer, 0, got, n, error);
 
-    for (guint k = 0; k < g->buffers->len; k++)
-        if ((YonosBufferId)k != g->param_buffer && (YonosBufferId)k != y &&
-            !fill(trusted, checked, (YonosBufferId)k, error))
+    while (read && at < n && fabsf(got[at] - wanted[at]) <= near * (1 + fabsf(wanted[at]))) /* not of NaN */
+        at++;
+    *wrong = read && at < n;
+    if (*wrong) {
+        *right = wanted[at];
+        *made = got[at];
+    }
+    g_free(wanted);
+    g_free(got);
+    return read;
+}
+
+static YonosFault fault_of(const Check *c, guint k)
+{
+    if (strstr(g_ptr_array_index(c->kernels, k), "coopmat"))
+        return YONOS_FAULT_MATRICES;
+    return c->checked->element_size < sizeof(float) ? YONOS_FAULT_HALF : YONOS_FAULT_KERNEL;
+}
+
+/* Blames a kernel of the fault that leaves most when it is avoided. */
+static gboolean judge(const Check *c, YonosFault *fault, GError **error)
+{
+    guint n = c->graph->nodes->len, blamed = 0, n_wrong = 0;
+    float right = 0, made = 0;
+
+    for (guint k = 0; k < n; k++) {
+        float a, b;
+        gboolean wrong;
+        if (!compare(c, k, &wrong, &a, &b, error))
             return FALSE;
-    return yonos_executor_run(trusted, error) && yonos_executor_run(checked, error) &&
-           compare(trusted, checked, y, tolerance, error);
+        n_wrong += wrong ? 1 : 0;
+        if (!wrong || fault_of(c, k) <= *fault)
+            continue;
+        *fault = fault_of(c, k);
+        blamed = k;
+        right = a;
+        made = b;
+    }
+    if (n_wrong)
+        g_set_error(error, YONOS_ERROR, YONOS_ERROR_WRONG,
+                    "Its kernel '%s' computes %g where %g is right (%u of %u kernels are wrong); update its driver.",
+                    (char *)g_ptr_array_index(c->kernels, blamed), (double)made, (double)right, n_wrong, n);
+    return !n_wrong;
 }
 
-gboolean yonos_self_check_passed(const char *identity)
+static gboolean run(Check *c, const YonosVulkanOptions *options, YonosFault *fault, GError **error)
 {
-    char *data = NULL;
-    gsize size;
-    gboolean passed = g_strcmp0(g_getenv("YONOS_SELF_CHECK"), "always") &&
-                      yonos_cache_read(CHECKED, identity, &data, &size);
+    YonosVulkanOptions small_options = *options;
 
-    g_free(data);
-    return passed;
+    small_options.tiles = (const int *)(void *)c->tiles->data;
+    small_options.max_memory = 0;
+    return yonos_graph_check(c->graph, error) && (c->trusted = yonos_cpu_executor_new(c->graph, TRUE, error)) &&
+           (c->checked = yonos_vulkan_executor_new(c->graph, &small_options, error)) && fill_all(c, error) &&
+           yonos_executor_run(c->trusted, error) && yonos_executor_run(c->checked, error) && judge(c, fault, error);
 }
 
-void yonos_self_check_remember(const char *identity)
+gboolean yonos_self_check(const YonosExecutor *ex, const YonosVulkanOptions *options, YonosFault *fault, GError **error)
 {
-    yonos_cache_write(CHECKED, identity, "", 0);
+    Check c = {yonos_graph_new(), g_array_new(FALSE, FALSE, sizeof(int)), g_ptr_array_new_with_free_func(g_free), NULL,
+               NULL};
+    char *device = yonos_vulkan_executor_identity(ex);
+    GHashTable *passed = passed_read(device);
+    gboolean right;
+
+    *fault = YONOS_FAULT_NONE;
+    collect(&c, ex, passed);
+    right = !c.kernels->len || run(&c, options, fault, error);
+    if (right && c.kernels->len) {
+        for (guint k = 0; k < c.kernels->len; k++)
+            g_hash_table_add(passed, g_strdup(g_ptr_array_index(c.kernels, k)));
+        passed_write(device, passed);
+    }
+    yonos_executor_free(c.trusted);
+    yonos_executor_free(c.checked);
+    yonos_graph_free(c.graph);
+    g_array_unref(c.tiles);
+    g_ptr_array_unref(c.kernels);
+    g_hash_table_unref(passed);
+    g_free(device);
+    return right;
 }

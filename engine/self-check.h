@@ -1,16 +1,26 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include "executor.h"
+#include "vulkan/vulkan-executor.h"
 
-/* Trust at start: does a device compute a network as the C references do? Safe from any thread. */
+/* Trust at start: does a Vulkan device compute as the C references do? Safe from any thread. */
 
-/* Fills the graph's buffers but its parameters and `y` with the same noise in both executors, runs both and compares `y`.
- * FALSE with YONOS_ERROR_WRONG where they differ by more than `tolerance`, or with what failed. */
-gboolean yonos_self_check(YonosExecutor *trusted, YonosExecutor *checked, YonosBufferId y, float tolerance,
+/* What was found wrong. */
+typedef enum {
+    YONOS_FAULT_NONE, /* the check itself failed */
+    YONOS_FAULT_KERNEL,
+    YONOS_FAULT_HALF,     /* a kernel of half precision */
+    YONOS_FAULT_MATRICES, /* one with cooperative matrices */
+} YonosFault;
+
+/* Runs each different kernel of an executor (shader, constants with its tile, precision, operands) once, on small tensors
+ * of noise, on the device of `options`, with which it was made, and compares with the reference. FALSE with
+ * YONOS_ERROR_WRONG and *fault, whose message names the kernel, where they differ, or with what failed.
+ * Kernels that passed before on that device, driver and build are not run again: the user's cache folder has a list.
+ * With the environment variable YONOS_SELF_CHECK=always it is not looked at. */
+gboolean yonos_self_check(const YonosExecutor *ex, const YonosVulkanOptions *options, YonosFault *fault,
                           GError **error);
 
-/* Whether a check of that identity (device, driver, kernels, network: any text) passed before on this machine; kept in the
- * user's cache folder. With the environment variable YONOS_SELF_CHECK=always none did. */
-gboolean yonos_self_check_passed(const char *identity);
-void yonos_self_check_remember(const char *identity);
+/* A node alone, of `graph`, on small tensors of buffers of their own: the last ones of `checks`. FALSE where the op
+ * cannot be made small. */
+gboolean yonos_self_check_add(YonosGraph *checks, const YonosGraph *graph, const YonosNode *node);

@@ -212,7 +212,7 @@ static void check_trust(const char *warning, const char *device, const char *pre
     GstStructure *stats;
 
     if (warning)
-        element_check_message(bus, GST_MESSAGE_WARNING, warning, "It computes");
+        element_check_message(bus, GST_MESSAGE_WARNING, warning, "where");
     g_assert_cmpint(element_push(h), ==, GST_FLOW_OK);
     element_check_silent(bus);
     g_object_get(el, "stats", &stats, NULL);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Tuned tiles: what yonos-tune writes is found by executors, and shows in their identity; a bad line, an unknown row, a
- * damaged file and another device's are as if there were none; YONOS_TILE wins; the program refuses nonsense. */
+/* Tuned tiles: what yonos-tune writes is found by executors, and shows in their kernels' names; a bad line, an unknown
+ * row, a damaged file and another device's are as if there were none; YONOS_TILE wins; the program refuses nonsense. */
 #include "base/cache.h"
 #include "ops/ops.h"
 #include "tested-device.h"
@@ -47,8 +47,8 @@ static YonosGraph *graph_new(void)
     return g;
 }
 
-/* The tile that the first convolution gets, whose identity is to be freed. */
-static int tile_now(char **identity)
+/* The tile that the first convolution gets, whose kernel is to be freed. */
+static int tile_now(char **kernel)
 {
     YonosGraph *g = graph_new();
     GError *error = NULL;
@@ -57,8 +57,8 @@ static int tile_now(char **identity)
 
     g_assert_no_error(error);
     tile = yonos_vulkan_executor_tile(ex, 0);
-    if (identity)
-        *identity = yonos_vulkan_executor_identity(ex);
+    if (kernel)
+        *kernel = g_strdup(yonos_vulkan_executor_kernel(ex, 0));
     yonos_executor_free(ex);
     yonos_graph_free(g);
     return tile;

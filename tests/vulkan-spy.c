@@ -12,7 +12,13 @@ guint spy_fails_at;
 guint64 spy_most_memory;
 gboolean spy_pretends_gpu, spy_drops_barriers, spy_skips_half, spy_skips_all;
 
+const guint32 *spy_skips_code;
+guint spy_skipped;
+
 static gboolean is_half; /* the last device made */
+static VkShaderModule skipped_module; /* the last one of spy_skips_code */
+static GHashTable *skipped_pipelines; /* of it */
+static gboolean is_skipped; /* the pipeline that is bound */
 
 static gpointer real(const char *name)
 {
@@ -50,18 +56,53 @@ VKAPI_ATTR VkResult VKAPI_CALL vkCreateDevice(VkPhysicalDevice d, const VkDevice
 
 VKAPI_ATTR void VKAPI_CALL vkCmdDispatch(VkCommandBuffer c, uint32_t x, uint32_t y, uint32_t z)
 {
-    if (!spy_skips_all && !(spy_skips_half && is_half))
+    if (is_skipped)
+        spy_skipped++;
+    else if (!spy_skips_all && !(spy_skips_half && is_half))
         ((PFN_vkCmdDispatch)real("vkCmdDispatch"))(c, x, y, z);
 }
 
 SPY(vkCreateBuffer, 1, (VkDevice d, const VkBufferCreateInfo *i, const VkAllocationCallbacks *a, VkBuffer *o),
     (d, i, a, o))
-SPY(vkCreateShaderModule, 1,
-    (VkDevice d, const VkShaderModuleCreateInfo *i, const VkAllocationCallbacks *a, VkShaderModule *o), (d, i, a, o))
-SPY(vkCreateComputePipelines, 1,
-    (VkDevice d, VkPipelineCache c, uint32_t n, const VkComputePipelineCreateInfo *i, const VkAllocationCallbacks *a,
-     VkPipeline *o),
-    (d, c, n, i, a, o))
+
+VKAPI_ATTR VkResult VKAPI_CALL vkCreateShaderModule(VkDevice d, const VkShaderModuleCreateInfo *i,
+                                                    const VkAllocationCallbacks *a, VkShaderModule *o)
+{
+    VkResult result;
+
+    spy_made++;
+    if (spy_says_no("vkCreateShaderModule"))
+        return (VkResult)spy_result;
+    result = ((PFN_vkCreateShaderModule)real("vkCreateShaderModule"))(d, i, a, o);
+    skipped_module = spy_skips_code && i->pCode == spy_skips_code ? *o : VK_NULL_HANDLE;
+    return result;
+}
+
+VKAPI_ATTR VkResult VKAPI_CALL vkCreateComputePipelines(VkDevice d, VkPipelineCache c, uint32_t n,
+                                                        const VkComputePipelineCreateInfo *i,
+                                                        const VkAllocationCallbacks *a, VkPipeline *o)
+{
+    VkResult result;
+
+    spy_made++;
+    if (spy_says_no("vkCreateComputePipelines"))
+        return (VkResult)spy_result;
+    result = ((PFN_vkCreateComputePipelines)real("vkCreateComputePipelines"))(d, c, n, i, a, o);
+    if (!skipped_pipelines)
+        skipped_pipelines = g_hash_table_new(NULL, NULL);
+    if (skipped_module && i->stage.module == skipped_module)
+        g_hash_table_add(skipped_pipelines, *o);
+    else
+        g_hash_table_remove(skipped_pipelines, *o); /* an old one's address */
+    return result;
+}
+
+VKAPI_ATTR void VKAPI_CALL vkCmdBindPipeline(VkCommandBuffer c, VkPipelineBindPoint p, VkPipeline pipeline)
+{
+    is_skipped = skipped_pipelines && g_hash_table_contains(skipped_pipelines, pipeline);
+    ((PFN_vkCmdBindPipeline)real("vkCmdBindPipeline"))(c, p, pipeline);
+}
+
 SPY(vkCreateDescriptorPool, 1,
     (VkDevice d, const VkDescriptorPoolCreateInfo *i, const VkAllocationCallbacks *a, VkDescriptorPool *o),
     (d, i, a, o))

@@ -20,3 +20,7 @@ extern gboolean spy_drops_barriers; /* between dispatches */
 extern gboolean spy_skips_half, spy_skips_all; /* dispatches: of devices that store fp16, of all */
 
 gboolean spy_has_validation_layer(void);
+
+/* Dispatches of this shader, where it is set, do nothing; counts them. */
+extern const guint32 *spy_skips_code;
+extern guint spy_skipped;

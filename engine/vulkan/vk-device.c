@@ -212,14 +212,16 @@ static char *driver_text(const YonosVkDevice *d)
     return g_strdup_printf("version %u", d->properties.driverVersion);
 }
 
-static gboolean half_choose(YonosVkDevice *d, YonosVulkanPrecision wanted, GError **error)
+static gboolean features_choose(YonosVkDevice *d, const YonosVulkanOptions *options, GError **error)
 {
+    YonosVulkanPrecision wanted = options->half;
+
     yonos_vk_features_find(d->instance, d->physical, &d->features);
     d->half = wanted != YONOS_VULKAN_SINGLE && (wanted == YONOS_VULKAN_HALF || is_real(&d->properties)) &&
               d->features.half;
     /* no more is asked of the driver than what will be used */
     d->features.half = d->half;
-    d->features.coopmat = d->features.coopmat && d->half;
+    d->features.coopmat = d->features.coopmat && d->half && !options->no_matrices;
     if (d->half || wanted != YONOS_VULKAN_HALF)
         return TRUE;
     g_set_error(error, YONOS_ERROR, YONOS_ERROR_UNSUPPORTED,
@@ -261,7 +263,7 @@ fail:
 
 gboolean yonos_vk_device_open(YonosVkDevice *d, const YonosVulkanOptions *options, GError **error)
 {
-    if (instance_make(d, error) && choose(d, options->device, error) && half_choose(d, options->half, error) &&
+    if (instance_make(d, error) && choose(d, options->device, error) && features_choose(d, options, error) &&
         device_make(d, error)) {
         d->tuned = yonos_vk_tuned_read(d);
         return TRUE;

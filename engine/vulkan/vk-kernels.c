@@ -234,10 +234,12 @@ char *yonos_vk_dispatch_text(const YonosVkDispatch *dispatch, gboolean half)
 
     for (int k = 0; k < dispatch->n_passes; k++) {
         const YonosVkPass *pass = &dispatch->pass[k];
-        g_string_append_printf(text, "%s%s %s", k ? "; " : "", yonos_vk_shader_name(pass->shader),
-                               half ? "fp16" : "fp32");
+        g_string_append_printf(text, "%s%s", k ? ", " : "", yonos_vk_shader_name(pass->shader));
         for (guint i = 0; i < YONOS_VK_CONSTANTS; i++)
-            g_string_append_printf(text, "%c%u", i ? ' ' : ':', pass->constants[i]);
+            g_string_append_printf(text, "%c%u", i ? '.' : ' ', pass->constants[i]);
     }
+    if (dispatch->tile >= 0)
+        g_string_append_printf(text, ", tile %d", dispatch->tile);
+    g_string_append(text, half ? ", fp16" : ", fp32");
     return g_string_free(text, FALSE);
 }

@@ -330,13 +330,5 @@ int yonos_vulkan_executor_tile(const YonosExecutor *ex, guint k)
 
 char *yonos_vulkan_executor_identity(const YonosExecutor *ex)
 {
-    const YonosVkExecutor *vk = (const YonosVkExecutor *)ex;
-    char *key = yonos_vk_cache_key(&vk->device);
-    GString *text = g_string_new(key);
-
-    g_free(key);
-    g_string_append(text, vk->device.half ? ", fp16" : ", fp32");
-    for (guint k = 0; k < ex->graph->nodes->len; k++)
-        g_string_append_printf(text, ", %s", vk->uses[k].text);
-    return g_string_free(text, FALSE);
+    return yonos_vk_cache_key(&((const YonosVkExecutor *)ex)->device);
 }

@@ -14,6 +14,7 @@ typedef struct {
     const char *device; /* index, UUID, or part of a device name; NULL: the first real GPU, never a software device */
     YonosVulkanPrecision half;
     gsize max_memory; /* bytes that it may take; 0: what the driver says is free */
+    gboolean no_matrices; /* no kernels with cooperative matrices */
     const int *tiles; /* rows of the table of tiles (vk-tile.h), by node of the executor's graph, each where it can run;
                          -1: no matter. NULL: all are */
 } YonosVulkanOptions;
@@ -36,8 +37,7 @@ YonosDeviceInfo yonos_vulkan_executor_info(const YonosExecutor *ex);
 const char *yonos_vulkan_executor_kernel(const YonosExecutor *ex, guint k);
 int yonos_vulkan_executor_tile(const YonosExecutor *ex, guint k);
 
-/* All that decides what it computes, the model aside: device, driver, precision, a digest of the shaders, and the kernels
- * of all nodes; to be freed. */
+/* All that decides what a kernel of its computes: the device, its driver, and a digest of the shaders; to be freed. */
 char *yonos_vulkan_executor_identity(const YonosExecutor *ex);
 
 /* Whether such a device (as in YonosVulkanOptions) is there. Safe from any thread. */
