@@ -7,12 +7,14 @@
 
 #include <gst/video/gstvideometa.h>
 #include <gst/video/gstvideopool.h>
+#include <gst/video/video-anc.h>
 #include <gst/video/video-overlay-composition.h>
 
 #define GST_CAT_DEFAULT gst_yonos_upscale_debug
-#define FORMATS "{ I420, YV12, NV12, NV21, Y42B, Y444, P010_10LE, I420_10LE, " \
-    "GRAY8, RGB, BGR, RGBA, BGRA, ARGB, ABGR, RGBx, BGRx, xRGB, xBGR, " \
-    "RGBA64_LE }"
+#define FORMATS "{ I420, YV12, NV12, NV21, Y42B, Y444, I420_10LE, P010_10LE, " \
+    "I422_10LE, Y444_10LE, I420_12LE, P012_LE, I422_12LE, Y444_12LE, " \
+    "P016_LE, Y444_16LE, GRAY8, GRAY16_LE, RGB, BGR, RGBA, BGRA, ARGB, ABGR, " \
+    "RGBx, BGRx, xRGB, xBGR, RGBA64_LE }"
 #define WITH_OVERLAYS GST_CAPS_FEATURE_MEMORY_SYSTEM_MEMORY ", " \
     GST_CAPS_FEATURE_META_GST_VIDEO_OVERLAY_COMPOSITION
 #ifdef HAVE_GST_VULKAN
@@ -52,16 +54,25 @@ frame_layout (const GstVideoInfo * info)
     case GST_VIDEO_FORMAT_I420:
     case GST_VIDEO_FORMAT_YV12:
     case GST_VIDEO_FORMAT_I420_10LE:
+    case GST_VIDEO_FORMAT_I420_12LE:
       return YONOS_FRAME_I420;
     case GST_VIDEO_FORMAT_NV12:
     case GST_VIDEO_FORMAT_NV21:
     case GST_VIDEO_FORMAT_P010_10LE:
+    case GST_VIDEO_FORMAT_P012_LE:
+    case GST_VIDEO_FORMAT_P016_LE:
       return YONOS_FRAME_NV12;
     case GST_VIDEO_FORMAT_Y42B:
+    case GST_VIDEO_FORMAT_I422_10LE:
+    case GST_VIDEO_FORMAT_I422_12LE:
       return YONOS_FRAME_Y42B;
     case GST_VIDEO_FORMAT_Y444:
+    case GST_VIDEO_FORMAT_Y444_10LE:
+    case GST_VIDEO_FORMAT_Y444_12LE:
+    case GST_VIDEO_FORMAT_Y444_16LE:
       return YONOS_FRAME_Y444;
     case GST_VIDEO_FORMAT_GRAY8:
+    case GST_VIDEO_FORMAT_GRAY16_LE:
       return YONOS_FRAME_GRAY;
     default:
       return YONOS_FRAME_PACKED;
@@ -433,6 +444,36 @@ scale_overlays (GstYonosUpscale * self, GstBuffer * outbuf, GstMeta * meta)
   gst_video_overlay_composition_unref (all);
 }
 
+/* Bars end and begin at other lines or columns, which are counted from 1. */
+static void
+scale_bars (GstYonosUpscale * self, GstBuffer * outbuf, const GstMeta * meta)
+{
+  const GstVideoBarMeta *bars = (const GstVideoBarMeta *) meta;
+  gint from = bars->is_letterbox ? self->in_info.height : self->in_info.width;
+  gint to = bars->is_letterbox ? self->out_info.height : self->out_info.width;
+
+  gst_buffer_add_video_bar_meta (outbuf, bars->field, bars->is_letterbox,
+      gst_util_uint64_scale_int_round (bars->bar_data1, to, from),
+      bars->bar_data2 == 0 ? 0 : 1 +
+      gst_util_uint64_scale_int_round (bars->bar_data2 - 1, to, from));
+}
+
+/* Those of ancillary data, which their own functions do not scale. */
+static gboolean
+transform_ancillary (GstYonosUpscale * self, GstBuffer * outbuf,
+    const GstMeta * meta)
+{
+  const GstVideoAFDMeta *afd = (const GstVideoAFDMeta *) meta;
+
+  if (meta->info->api == GST_VIDEO_BAR_META_API_TYPE)
+    scale_bars (self, outbuf, meta);
+  else if (meta->info->api == GST_VIDEO_AFD_META_API_TYPE)
+    gst_buffer_add_video_afd_meta (outbuf, afd->field, afd->spec, afd->afd);
+  else
+    return FALSE;
+  return TRUE;
+}
+
 static gboolean
 gst_yonos_upscale_transform_meta (GstBaseTransform * trans, GstBuffer * outbuf,
     GstMeta * meta, GstBuffer * inbuf)
@@ -449,6 +490,8 @@ gst_yonos_upscale_transform_meta (GstBaseTransform * trans, GstBuffer * outbuf,
     scale_overlays (self, outbuf, meta);
     return FALSE;
   }
+  if (transform_ancillary (self, outbuf, meta))
+    return FALSE;
   if (!gst_meta_api_type_get_tags (info->api))
     return TRUE;
   if (!has_only_tags (info->api, valid_tags))

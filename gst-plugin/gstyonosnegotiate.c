@@ -143,14 +143,32 @@ has_size (const GstCaps * caps, gint width, gint height)
   return FALSE;
 }
 
-/* The base class puts what downstream wants first as it is, and a source that
- * can make it would leave nothing to enlarge. Takes the caps over. */
+/* In our order: a source that can make anything would else begin with 16 bits
+ * and alpha. */
+static void
+sort_formats (GstStructure * s)
+{
+  GstCaps *supported = gst_yonos_supported_caps ();
+  const GValue *theirs = gst_structure_get_value (s, "format");
+  const GValue *ours =
+      gst_structure_get_value (gst_caps_get_structure (supported, 0), "format");
+  GValue both = G_VALUE_INIT;
+
+  if (theirs && gst_value_intersect (&both, ours, theirs))
+    gst_structure_take_value (s, "format", &both);
+  gst_caps_unref (supported);
+}
+
+/* For a source that chooses. The base class puts what downstream wants first as
+ * it is, and a source that can make it would leave nothing to enlarge. Takes the
+ * caps over. */
 static GstCaps *
-put_small_first (GstCaps * caps, gint scale)
+sort_for_source (GstCaps * caps, gint scale)
 {
   GstCaps *sorted = gst_caps_new_empty (), *rest = gst_caps_new_empty ();
   gint width, height;
 
+  caps = gst_caps_make_writable (caps);
   for (guint i = 0; i < gst_caps_get_size (caps); i++) {
     GstStructure *s = gst_caps_get_structure (caps, i);
     gboolean first = gst_structure_get_int (s, "width", &width)
@@ -158,6 +176,7 @@ put_small_first (GstCaps * caps, gint scale)
         && width <= GST_YONOS_MAX_SIZE && height <= GST_YONOS_MAX_SIZE
         && has_size (caps, width * scale, height * scale);
 
+    sort_formats (s);
     gst_caps_append_structure_full (first ? sorted : rest,
         gst_structure_copy (s),
         gst_caps_features_copy (gst_caps_get_features (caps, i)));
@@ -181,7 +200,7 @@ answer_caps (GstYonosUpscale * self, GstPadDirection direction,
     return;
   answer = leave_supported (gst_caps_ref (all));
   if (direction == GST_PAD_SINK)
-    answer = put_small_first (answer, preferred_scale (self));
+    answer = sort_for_source (answer, preferred_scale (self));
   if (!filter)
     answer = gst_caps_merge (answer, gst_caps_ref (all));
   gst_query_set_caps_result (query, answer);

@@ -58,7 +58,7 @@
  * gst-launch-1.0 filesrc location=small.webm ! decodebin ! yonosupscale ! videoconvert ! autovideosink
  * ]| Doubles a video and shows it.
  * |[
- * gst-launch-1.0 videotestsrc num-buffers=1 ! video/x-raw,width=320,height=180 ! yonosupscale scale=4 tier=quality ! pngenc ! filesink location=big.png
+ * gst-launch-1.0 videotestsrc num-buffers=1 ! video/x-raw,width=320,height=180 ! yonosupscale scale=4 ! pngenc ! filesink location=big.png
  * ]| Enlarges one picture four times.
  * |[
  * gst-launch-1.0 filesrc location=small.webm ! decodebin ! yonosupscale fidelity=0.5 noise=fresh ! videoconvert ! autovideosink
@@ -67,7 +67,7 @@
  * gst-launch-1.0 filesrc location=small.webm ! decodebin ! yonosupscale split=0.5 ! videoconvert ! autovideosink
  * ]| The network at the left, plain bicubic at the right.
  * |[
- * gst-launch-1.0 -m v4l2src ! videoconvert ! yonosupscale qos-mode=ladder tier=quality ! videoconvert ! autovideosink
+ * gst-launch-1.0 -m v4l2src ! videoconvert ! yonosupscale qos-mode=ladder ! videoconvert ! autovideosink
  * ]| A camera, with the best tier that keeps up.
  */
 

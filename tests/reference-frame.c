@@ -20,8 +20,8 @@ static guint8 *place(const GstVideoFrame *frame, guint component, int x, int y)
 {
     guint8 *first = GST_VIDEO_FRAME_COMP_DATA(frame, component);
 
-    /* GStreamer says that it lies one byte behind Cb, which is two bytes long */
-    if (GST_VIDEO_FRAME_FORMAT(frame) == GST_VIDEO_FORMAT_P010_10LE && component == 2)
+    /* GStreamer says of P010, P012 and P016 that it lies one byte behind Cb, which is two bytes long */
+    if (GST_VIDEO_FRAME_N_PLANES(frame) == 2 && GST_VIDEO_FRAME_COMP_DEPTH(frame, 0) > 8 && component == 2)
         first = (guint8 *)GST_VIDEO_FRAME_PLANE_DATA(frame, 1) + 2;
     return first + (gssize)y * GST_VIDEO_FRAME_COMP_STRIDE(frame, component) +
            (gssize)x * GST_VIDEO_FRAME_COMP_PSTRIDE(frame, component);

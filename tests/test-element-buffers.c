@@ -227,80 +227,6 @@ static void test_propose(void)
     gst_object_unref(el);
 }
 
-static GstVideoOverlayComposition *overlay_new(gint x, gint y, guint width, guint height)
-{
-    GstBuffer *pixels = gst_buffer_new_allocate(NULL, 4 * 4 * 4, NULL);
-    GstVideoOverlayRectangle *rectangle;
-    GstVideoOverlayComposition *all;
-
-    gst_buffer_memset(pixels, 0, 255, 4 * 4 * 4);
-    gst_buffer_add_video_meta(pixels, GST_VIDEO_FRAME_FLAG_NONE, GST_VIDEO_OVERLAY_COMPOSITION_FORMAT_RGB, 4, 4);
-    rectangle = gst_video_overlay_rectangle_new_raw(pixels, x, y, width, height, GST_VIDEO_OVERLAY_FORMAT_FLAG_NONE);
-    all = gst_video_overlay_composition_new(rectangle);
-    gst_video_overlay_rectangle_unref(rectangle);
-    gst_buffer_unref(pixels);
-    return all;
-}
-
-static void test_metas(void)
-{
-    GstElement *el = plain_new();
-    GstHarness *h =
-        element_start(el, NULL,
-                      "video/x-raw(memory:SystemMemory,meta:GstVideoOverlayComposition),format=I420,width=16,"
-                      "height=12,framerate=25/1",
-                      "video/x-raw(ANY),width=48,height=24");
-    GstVideoInfo in = info_of(h->srcpad);
-    GstBuffer *buffer = gst_buffer_new_allocate(NULL, in.size, NULL), *large;
-    GstVideoOverlayComposition *overlay = overlay_new(-3, 5, 4, 1);
-    GstVideoRegionOfInterestMeta *region;
-    GstVideoOverlayCompositionMeta *composition;
-    GstVideoCropMeta *crop;
-    GstCaps *stamp = gst_caps_new_empty_simple("timestamp/x-unix");
-    gint x, y;
-    guint width, height;
-
-    gst_buffer_memset(buffer, 0, 128, in.size);
-    gst_buffer_add_video_region_of_interest_meta(buffer, "face", 2, 3, 5, 4);
-    crop = gst_buffer_add_video_crop_meta(buffer);
-    crop->x = crop->y = 1;
-    crop->width = crop->height = 4;
-    gst_buffer_add_video_overlay_composition_meta(buffer, overlay);
-    gst_buffer_add_reference_timestamp_meta(buffer, stamp, 77, GST_CLOCK_TIME_NONE);
-    GST_BUFFER_PTS(buffer) = 11;
-    GST_BUFFER_DURATION(buffer) = 13;
-    large = gst_harness_push_and_pull(h, gst_buffer_ref(buffer));
-    g_assert_nonnull(large);
-    g_assert_cmpuint(GST_BUFFER_PTS(large), ==, 11);
-    g_assert_cmpuint(GST_BUFFER_DURATION(large), ==, 13);
-    region = gst_buffer_get_video_region_of_interest_meta_id(large, 0);
-    g_assert_nonnull(region);
-    g_assert_cmpuint(region->x, ==, 6);
-    g_assert_cmpuint(region->y, ==, 6);
-    g_assert_cmpuint(region->w, ==, 15);
-    g_assert_cmpuint(region->h, ==, 8);
-    g_assert_cmpstr(g_quark_to_string(region->roi_type), ==, "face");
-    g_assert_null(gst_buffer_get_video_crop_meta(large));
-    composition = gst_buffer_get_video_overlay_composition_meta(large);
-    g_assert_nonnull(composition);
-    g_assert_true(gst_video_overlay_rectangle_get_render_rectangle(
-        gst_video_overlay_composition_get_rectangle(composition->overlay, 0), &x, &y, &width, &height));
-    g_assert_cmpint(x, ==, -9);
-    g_assert_cmpint(y, ==, 10);
-    g_assert_cmpuint(width, ==, 12);
-    g_assert_cmpuint(height, ==, 2);
-    g_assert_true(gst_video_overlay_rectangle_get_render_rectangle(
-        gst_video_overlay_composition_get_rectangle(overlay, 0), &x, &y, &width, &height));
-    g_assert_cmpint(x, ==, -3);
-    g_assert_nonnull(gst_buffer_get_reference_timestamp_meta(large, stamp));
-    gst_caps_unref(stamp);
-    gst_video_overlay_composition_unref(overlay);
-    gst_buffer_unref(buffer);
-    gst_buffer_unref(large);
-    element_stop(h, el);
-    gst_object_unref(el);
-}
-
 /* A frame smaller than its caps say is an error and no crash. */
 static void test_too_small(void)
 {
@@ -393,7 +319,6 @@ int main(int argc, char **argv)
     g_test_add_func("/element/buffers/strides", test_strides);
     g_test_add_func("/element/buffers/pools", test_pools);
     g_test_add_func("/element/buffers/propose", test_propose);
-    g_test_add_func("/element/buffers/metas", test_metas);
     g_test_add_func("/element/buffers/too-small", test_too_small);
     g_test_add_func("/element/buffers/states", test_states);
     g_test_add_func("/element/buffers/two", test_two);

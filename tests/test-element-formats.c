@@ -10,9 +10,11 @@
 
 #define SEED 20261124
 
-static const char *const formats[] = {"I420",      "YV12",  "NV12", "NV21", "Y42B", "Y444",     "P010_10LE",
-                                      "I420_10LE", "GRAY8", "RGB",  "BGR",  "RGBA", "BGRA",     "ARGB",
-                                      "ABGR",      "RGBx",  "BGRx", "xRGB", "xBGR", "RGBA64_LE"};
+static const char *const formats[] = {"I420",      "YV12",      "NV12",      "NV21",      "Y42B",      "Y444",
+                                      "P010_10LE", "I420_10LE", "I422_10LE", "Y444_10LE", "I420_12LE", "P012_LE",
+                                      "I422_12LE", "Y444_12LE", "P016_LE",   "Y444_16LE", "GRAY8",     "GRAY16_LE",
+                                      "RGB",       "BGR",       "RGBA",      "BGRA",      "ARGB",      "ABGR",
+                                      "RGBx",      "BGRx",      "xRGB",      "xBGR",      "RGBA64_LE"};
 static const char *const sites[] = {"mpeg2", "jpeg", "cosited", "v-cosited"};
 static const char *const yuv_colours[] = {"bt601", "bt709", "bt2020", "1:4:0:0", "1:3:5:1", "bt2100-pq", "bt2100-hlg"};
 static const char *const rgb_colours[] = {"sRGB", "2:1:7:1"};

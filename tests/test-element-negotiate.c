@@ -65,7 +65,7 @@ static const Case cases[] = {
     {"same-format", SMALL, "video/x-raw,format={RGB,NV12,I420}", "video/x-raw,format=I420"},
     {"near-format", SMALL, "video/x-raw,format={RGB,GRAY8,P010_10LE,NV12}", "video/x-raw,format=NV12"},
     {"none-that-cannot-be-made", "video/x-raw,format=P010_10LE,framerate=25/1,width=32,height=18",
-     "video/x-raw,format={I422_10LE,RGB}", "video/x-raw,format=RGB"},
+     "video/x-raw,format={v210,RGB}", "video/x-raw,format=RGB"},
     {"depth-before-family", "video/x-raw,format=P010_10LE,framerate=25/1,width=32,height=18",
      "video/x-raw,format={I420,RGB,RGBA64_LE}", "video/x-raw,format=RGBA64_LE"},
     {"alpha-kept", "video/x-raw,format=BGRA,framerate=25/1,width=32,height=18", "video/x-raw,format={BGRx,RGB,ARGB}",

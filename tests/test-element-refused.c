@@ -184,6 +184,26 @@ static void test_led(void)
     }
 }
 
+/* A source that could make anything makes the first of our list, not of its own. */
+static void test_free_source(void)
+{
+    GstElement *pipeline =
+        gst_parse_launch("videotestsrc num-buffers=1 ! yonosupscale name=up enabled=false ! fakesink name=end", NULL);
+    GstElement *el = gst_bin_get_by_name(GST_BIN(pipeline), "up");
+    GstPad *pad = gst_element_get_static_pad(el, "sink");
+    GstCaps *caps;
+
+    gst_element_set_state(pipeline, GST_STATE_PAUSED);
+    g_assert_cmpint(gst_element_get_state(pipeline, NULL, NULL, 20 * GST_SECOND), ==, GST_STATE_CHANGE_SUCCESS);
+    caps = gst_pad_get_current_caps(pad);
+    g_assert_cmpstr(gst_structure_get_string(gst_caps_get_structure(caps, 0), "format"), ==, "I420");
+    gst_element_set_state(pipeline, GST_STATE_NULL);
+    gst_caps_unref(caps);
+    gst_object_unref(pad);
+    gst_object_unref(el);
+    gst_object_unref(pipeline);
+}
+
 int main(int argc, char **argv)
 {
     gst_init(&argc, &argv);
@@ -197,5 +217,6 @@ int main(int argc, char **argv)
     g_test_add_func("/element/refused/passthrough", test_passthrough);
     g_test_add_func("/element/refused/answers", test_answers);
     g_test_add_func("/element/refused/led", test_led);
+    g_test_add_func("/element/refused/free-source", test_free_source);
     return g_test_run();
 }
