@@ -6,7 +6,10 @@ root=$(cd "$(dirname "$0")/.." && pwd)
 scale=${SCALE:-2}
 photo=/usr/share/backgrounds/picosdeeuropa_by_Aitzol_Berasategi.jpg # Aitzol Berasategi, CC-BY-4.0
 
-"$root/tests/setup.sh" demo
+case "${1:-}" in
+*.webp) "$root/tests/setup.sh" demo gstreamer1.0-plugins-bad ;; # its only decoder
+*) "$root/tests/setup.sh" demo ;;
+esac
 build=$root/build-demo
 [ -f "$build/build.ninja" ] || meson setup "$build" "$root" --buildtype=release -Dtests=false
 ninja -C "$build"

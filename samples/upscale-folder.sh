@@ -1,7 +1,7 @@
 #!/bin/sh
-# samples/upscale-folder.sh INPUT-FOLDER OUTPUT-FOLDER: enlarges every video of a folder on all cores, or on all machines:
-# each is cut at key frames into segments of ten seconds, GNU parallel enlarges them one a core, and they are joined again,
-# with the original's audio as it is.
+# samples/upscale-folder.sh INPUT-FOLDER OUTPUT-FOLDER: enlarges every video and picture of a folder on all cores, or on all
+# machines: videos are cut at key frames into segments of ten seconds, GNU parallel enlarges them one a core, and they are
+# joined again, with the original's audio as it is. Pictures (JPEG, PNG, WebP, TIFF ...) become PNG, one a core.
 #   SCALE=2|4|8        2 unless set
 #   JOBS=N             how many at a time; 1 is right where a GPU does the work
 #   MACHINES=a,b,:     as parallel's --sshlogin (`:` is this one); they need gst-yonos installed, and upscale-file in PATH
@@ -16,25 +16,48 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 mkdir -p "$out"
 
-for film in "$in"/*; do
-    name=$(basename "$film")
-    mkdir "$work/$name"
-    "$tools/segments" split "$film" "${SECONDS_EACH:-10}" "$work/$name"
+is_picture() {
+    case $(printf %s "${1##*.}" | tr '[:upper:]' '[:lower:]') in
+    jpg | jpeg | png | webp | tif | tiff | bmp | gif) return 0 ;;
+    *) return 1 ;;
+    esac
+}
+
+mkdir "$work/pictures" "$work/films"
+for file in "$in"/*; do
+    name=$(basename "$file")
+    if is_picture "$name"; then
+        cp "$file" "$work/pictures/$name"
+    else
+        mkdir "$work/films/$name"
+        "$tools/segments" split "$file" "${SECONDS_EACH:-10}" "$work/films/$name"
+    fi
 done
 
 # a core a segment, and the machine is full
 if [ -n "${MACHINES:-}" ]; then
-    set -- --sshlogin "$MACHINES" --transferfile '{}' --return '{.}.large.mkv' --cleanup
+    set -- --sshlogin "$MACHINES" --transferfile '{}' --cleanup
     program=upscale-file
 else
     set --
     program=$tools/upscale-file
 fi
 export OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}"
-find "$work" -type f -name '*.mkv' | sort | parallel --will-cite --halt now,fail=1 ${JOBS:+--jobs "$JOBS"} "$@" \
-    "$program" --scale="$scale" '{}' '{.}.large.mkv'
+# KIND ENDING OPTIONS: enlarges all of a kind, each beside itself, with that ending
+enlarge() {
+    kind=$1 end=$2; shift 2
+    [ -z "${MACHINES:-}" ] || set -- "$@" --return "{}$end"
+    find "$work/$kind" -type f | sort | parallel --will-cite --halt now,fail=1 ${JOBS:+--jobs "$JOBS"} "$@" \
+        "$program" --scale="$scale" '{}' "{}$end"
+}
+enlarge films .large.mkv "$@"
+enlarge pictures .large.png "$@"
 
-for film in "$in"/*; do
-    name=$(basename "$film")
-    "$tools/segments" join "$out/${name%.*}-x$scale.mkv" "$film" "$work/$name/*.large.mkv"
+for file in "$in"/*; do
+    name=$(basename "$file")
+    if is_picture "$name"; then
+        mv "$work/pictures/$name.large.png" "$out/${name%.*}-x$scale.png"
+    else
+        "$tools/segments" join "$out/${name%.*}-x$scale.mkv" "$file" "$work/films/$name/*.large.mkv"
+    fi
 done

@@ -1,12 +1,14 @@
 #!/bin/sh
-# Installs what is missing to build and test, or with `demo` to build and show; asks nothing. Debian and its kin.
+# Installs what is missing to build and test, or with `demo` to build and show, and packages named behind that; asks
+# nothing. Debian and its kin.
 set -eu
 # dpkg-dev tells meson where libraries are installed here
 need="meson dpkg-dev ninja-build pkg-config gcc libc6-dev python3 libglib2.0-dev libjson-glib-dev libdnnl-dev \
 libgstreamer1.0-dev libgstreamer-plugins-base1.0-dev libjpeg62-turbo-dev libvulkan-dev glslang-tools spirv-tools \
 gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-ugly"
 if [ "${1:-}" = demo ]; then
-    need="$need gstreamer1.0-libav gstreamer1.0-tools lomiri-wallpapers-16.04"
+    shift
+    need="$need $* gstreamer1.0-libav gstreamer1.0-tools lomiri-wallpapers-16.04"
 else
     need="$need mesa-vulkan-drivers vulkan-validationlayers libopenmpi-dev openmpi-bin \
 gstreamer1.0-plugins-bad gstreamer1.0-libav gstreamer1.0-tools parallel" # x265enc and avdec_h265; the samples
