@@ -1,7 +1,8 @@
 #!/bin/sh
 # Checks the kernels with cooperative matrices without a GPU: in a Debian 13 chroot, on the software driver of its
-# backports. Rebuilds shaders/prebuilt there and compares; `tests/trixie.sh make` writes it instead.
-# Needs root and debootstrap; the chroot (TRIXIE=folder, 3 GB) is made on the first run, which takes some minutes, and kept.
+# backports. Rebuilds shaders/prebuilt there and compares; `tests/trixie.sh make` writes it instead. Then the element and the
+# samples on GStreamer 1.26, with frames in Vulkan images; `tests/trixie.sh element` does that alone.
+# Needs root and debootstrap; the chroot (TRIXIE=folder, 4 GB) is made on the first run, which takes some minutes, and kept.
 set -eu
 cd "$(dirname "$0")/.."
 root=${TRIXIE:-/var/tmp/yonos-trixie}
@@ -30,7 +31,21 @@ if [ "${1:-}" = make ]; then
     in_root ninja -C /build prebuilt
     exit
 fi
-in_root ninja -C /build tests/check-conv tests/check-fusion tests/check-ops tests/test-switches
-# tile 7 is the first with cooperative matrices; those that check several choose themselves
-in_root env YONOS_TEST_COOPMAT=1 YONOS_TILE=7 meson test -C /build --no-rebuild --print-errorlogs --timeout-multiplier 3 \
-    prebuilt switches fusion conv ops
+if [ "${1:-}" != element ]; then
+    in_root ninja -C /build tests/check-conv tests/check-fusion tests/check-ops tests/test-switches
+    # tile 7 is the first with cooperative matrices; those that check several choose themselves
+    in_root env YONOS_TEST_COOPMAT=1 YONOS_TILE=7 meson test -C /build --no-rebuild --print-errorlogs --timeout-multiplier 3 \
+        prebuilt switches fusion conv ops
+fi
+
+if [ ! -e "$root/ready-element" ]; then
+    in_root apt-get install -y -qq --no-install-recommends -t trixie-backports libgstreamer-plugins-bad1.0-dev libwayland-dev \
+        libxkbcommon-dev libxkbcommon-x11-dev libx11-xcb-dev libxcb1-dev gstreamer1.0-plugins-base gstreamer1.0-plugins-good \
+        gstreamer1.0-plugins-bad gstreamer1.0-plugins-ugly gstreamer1.0-libav gstreamer1.0-tools parallel
+    touch "$root/ready-element"
+fi
+# configured on its own, since the kernels' build may be older than libgstvulkan's headers
+[ -d "$root/build-element" ] || in_root meson setup /build-element /source -Donednn=false -Dwerror=true -Dgstvulkan=enabled
+suites=$(in_root meson test -C /build-element --list | grep -o 'element.*\|demo\|samples' | grep -v stress)
+in_root ninja -C /build-element
+in_root env OMP_WAIT_POLICY=passive meson test -C /build-element --no-rebuild --print-errorlogs --timeout-multiplier 3 $suites
