@@ -1,15 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "network.h"
+#include "network/parts.h"
 #include "base/error.h"
 #include "base/random.h"
 #include "cpu/cpu-executor.h"
 #include "graph/plan.h"
 #include "graph/reach.h"
-#include "models/compact.h"
-#include "models/model-file.h"
 #include "ops/ops.h"
-#include "plain.h"
-#include "tiles.h"
 #ifdef HAVE_VULKAN
 #include "self-check.h"
 #include "vulkan/vulkan-executor.h"
@@ -18,34 +14,19 @@
 #include <string.h>
 #include <unistd.h>
 
-struct YonosNetwork {
-    YonosNetworkParams params; /* without the strings */
-    const YonosCompactTier *tier;
-    const YonosModelFile *model; /* while it is opened */
-    YonosTiling rows, columns;   /* of the small picture */
-    YonosGraph *graph;           /* of a window */
-    YonosExecutor *executor;
-    YonosBufferId x, y;
-    YonosTensorId z; /* the noise; {1, h, w, channels} */
-    YonosDeviceInfo device;
-    char *note;
-    gboolean no_matrices, single; /* no cooperative matrices, no half precision, since they are wrong */
-    float *x_window, *y_window, *z_window; /* with tiles: what goes into the executor and comes out */
-    float *made;                           /* the tiles, where the picture is reduced afterwards */
-    YonosPlain *reduce;
-    YonosNoise noise;
-    guint64 seed, n_fresh;
-    float *field;                            /* of the whole frame */
-    gboolean field_stale;                    /* it is an old one, or the executor's */
-    float *weights;                          /* as in the model, with two decoders; NULL: it has one */
-    float fidelity, default_fidelity, mixed; /* mixed: what the executor has, or -1 */
-};
+static void executor_clear(YonosNetwork *net)
+{
+#ifdef HAVE_VULKAN
+    g_clear_pointer(&net->frames, yonos_vulkan_frames_free);
+#endif
+    g_clear_pointer(&net->executor, yonos_executor_free);
+}
 
 void yonos_network_free(YonosNetwork *net)
 {
     if (!net)
         return;
-    yonos_executor_free(net->executor);
+    executor_clear(net);
     yonos_graph_free(net->graph);
     yonos_plain_free(net->reduce);
     g_free(net->note);
@@ -78,7 +59,7 @@ int yonos_network_tiles(const YonosNetwork *net)
     return net->rows.n * net->columns.n;
 }
 
-static gboolean is_reduced(const YonosNetwork *net)
+gboolean yonos_network_is_reduced(const YonosNetwork *net)
 {
     const YonosNetworkParams *p = &net->params;
 
@@ -99,7 +80,7 @@ static gboolean build(YonosNetwork *net, GError **error)
     net->graph = g;
     net->z = yonos_graph_input(g, "noise", YONOS_F32, noise);
     y = yonos_compact_upscale(g, net->tier, x, net->z, scale, net->model->faithful);
-    if (yonos_network_tiles(net) == 1 && is_reduced(net))
+    if (yonos_network_tiles(net) == 1 && yonos_network_is_reduced(net))
         y = yonos_resize(g, y, p->out_height, p->out_width);
     if (net->model->perceptual)
         yonos_model_file_add_perceptual(g);
@@ -186,7 +167,7 @@ static gboolean make_field(YonosNetwork *net)
 }
 
 /* Where it is the same for every run. */
-static gboolean write_noise(YonosNetwork *net, GError **error)
+gboolean yonos_network_write_noise(YonosNetwork *net, GError **error)
 {
     const YonosTensor *z = yonos_graph_at(net->graph, net->z);
 
@@ -206,7 +187,7 @@ void yonos_network_set_noise(YonosNetwork *net, YonosNoise noise, guint64 seed)
     net->field_stale = TRUE;
 }
 
-static gboolean write_fidelity(YonosNetwork *net, GError **error)
+gboolean yonos_network_write_fidelity(YonosNetwork *net, GError **error)
 {
     float wanted = net->fidelity;
 
@@ -269,6 +250,31 @@ static YonosExecutor *make_cpu(const YonosNetwork *net, G_GNUC_UNUSED const char
 }
 
 #ifdef HAVE_VULKAN
+/* Tiles are reduced together, on the host. */
+static gboolean goes_by_planes(const YonosNetwork *net)
+{
+    return net->params.in && yonos_vulkan_frames_wanted() &&
+           (yonos_network_tiles(net) == 1 || !yonos_network_is_reduced(net));
+}
+
+/* Frames larger than what the device can address go by the executor's buffers. */
+static gboolean frames_make(YonosNetwork *net, GError **error)
+{
+    const YonosNetworkParams *p = &net->params;
+    GError *failure = NULL;
+
+    if (!goes_by_planes(net))
+        return TRUE;
+    net->frames = yonos_vulkan_frames_new(
+        net->executor, &(YonosVulkanFramesParams){*p->in, *p->out, p->in_flight, net->x, net->y}, &failure);
+    if (net->frames || g_error_matches(failure, YONOS_ERROR, YONOS_ERROR_UNSUPPORTED)) {
+        g_clear_error(&failure);
+        return TRUE;
+    }
+    g_propagate_error(error, failure);
+    return FALSE;
+}
+
 static YonosVulkanOptions vulkan_options(const YonosNetwork *net, const char *name)
 {
     const char *precision = g_getenv("YONOS_PRECISION");
@@ -287,8 +293,12 @@ static YonosVulkanOptions vulkan_options(const YonosNetwork *net, const char *na
 static YonosExecutor *make_vulkan(const YonosNetwork *net, const char *name, YonosDeviceInfo *device, GError **error)
 {
     YonosVulkanOptions options = vulkan_options(net, name);
-    YonosExecutor *executor = yonos_vulkan_executor_new(net->graph, &options, error);
+    const YonosNetworkParams *p = &net->params;
+    YonosExecutor *executor;
 
+    if (goes_by_planes(net))
+        options.beside = yonos_vulkan_frames_bytes(p->in, p->out, p->in_flight);
+    executor = yonos_vulkan_executor_new(net->graph, &options, error);
     if (executor)
         *device = yonos_vulkan_executor_info(executor);
     return executor;
@@ -301,6 +311,11 @@ static YonosExecutor *make_vulkan(G_GNUC_UNUSED const YonosNetwork *net, const c
                 "There is no device '%s', since this build is without Vulkan; set device to auto or cpu.", name);
     return NULL;
 }
+
+static gboolean frames_make(G_GNUC_UNUSED YonosNetwork *net, G_GNUC_UNUSED GError **error)
+{
+    return TRUE;
+}
 #endif
 
 static gboolean windows_make(YonosNetwork *net, GError **error)
@@ -311,10 +326,12 @@ static gboolean windows_make(YonosNetwork *net, GError **error)
 
     if (yonos_network_tiles(net) == 1)
         return TRUE;
+    net->z_window = g_try_new(float, yonos_shape_elements(yonos_graph_shape(g, net->z)));
+    if (net->frames && net->z_window)
+        return TRUE;
     net->x_window = g_try_new(float, g_array_index(g->buffers, YonosBuffer, net->x).size);
     net->y_window = g_try_new(float, g_array_index(g->buffers, YonosBuffer, net->y).size);
-    net->z_window = g_try_new(float, yonos_shape_elements(yonos_graph_shape(g, net->z)));
-    if (is_reduced(net)) {
+    if (yonos_network_is_reduced(net)) {
         net->made = g_try_new(float, n);
         net->reduce = yonos_plain_new(p->in_width * p->scale, p->in_height * p->scale, p->out_width, p->out_height, 3,
                                       error);
@@ -328,6 +345,15 @@ static gboolean windows_make(YonosNetwork *net, GError **error)
     return FALSE;
 }
 
+static gboolean executor_make(YonosNetwork *net, MakeExecutor *make, const char *name, GError **error)
+{
+    net->executor = make(net, name, &net->device, error);
+    if (net->executor && (make == make_cpu || frames_make(net, error)))
+        return TRUE;
+    executor_clear(net);
+    return FALSE;
+}
+
 /* Whole, or in as few tiles as there is memory for. */
 static gboolean use(YonosNetwork *net, MakeExecutor *make, const char *name, GError **error)
 {
@@ -335,15 +361,15 @@ static gboolean use(YonosNetwork *net, MakeExecutor *make, const char *name, GEr
 
     if (!build_whole(net, error))
         return FALSE;
-    while (!(net->executor = make(net, name, &net->device, &failure)) &&
+    while (!executor_make(net, make, name, &failure) &&
            g_error_matches(failure, YONOS_ERROR, YONOS_ERROR_MEMORY) && shrink(net))
         g_clear_error(&failure);
     if (failure)
         g_propagate_error(error, failure);
-    if (net->executor && load(net, error) && write_fidelity(net, error) && windows_make(net, error) &&
-        write_noise(net, error))
+    if (net->executor && load(net, error) && yonos_network_write_fidelity(net, error) && windows_make(net, error) &&
+        yonos_network_write_noise(net, error))
         return TRUE;
-    g_clear_pointer(&net->executor, yonos_executor_free);
+    executor_clear(net);
     return FALSE;
 }
 
@@ -375,7 +401,7 @@ static gboolean use_vulkan(YonosNetwork *net, const char *name, GError **error)
         if (yonos_self_check(net->executor, &options, &fault, &failure))
             return TRUE;
         again = g_error_matches(failure, YONOS_ERROR, YONOS_ERROR_WRONG) && avoid(net, fault, failure->message);
-        g_clear_pointer(&net->executor, yonos_executor_free);
+        executor_clear(net);
         if (!again) {
             g_propagate_error(error, failure);
             return FALSE;
@@ -453,94 +479,16 @@ YonosNetwork *yonos_network_new(const YonosNetworkParams *p, GError **error)
     net = g_new0(YonosNetwork, 1);
     net->params = *p;
     net->params.model = net->params.device = NULL;
+    if (p->in) {
+        net->in = *p->in;
+        net->out = *p->out;
+        net->params.in = &net->in;
+        net->params.out = &net->out;
+    }
     net->seed = p->seed;
     net->field_stale = TRUE;
     if (!open_with(net, &model, p, error))
         g_clear_pointer(&net, yonos_network_free);
     yonos_model_file_clear(&model);
     return net;
-}
-
-/* Adds the seconds since *last, which becomes now. */
-static void lap(gint64 *last, double *seconds)
-{
-    gint64 now = g_get_monotonic_time();
-
-    *seconds += 1e-6 * (double)(now - *last);
-    *last = now;
-}
-
-static gboolean run_once(YonosNetwork *net, const float *x, float *y, YonosUpscalerTimes *times, GError **error)
-{
-    GArray *buffers = net->graph->buffers;
-    gint64 last = g_get_monotonic_time();
-
-    if (!yonos_executor_write(net->executor, net->x, 0, x, g_array_index(buffers, YonosBuffer, net->x).size, error))
-        return FALSE;
-    lap(&last, &times->upload);
-    if (!yonos_executor_run(net->executor, error))
-        return FALSE;
-    lap(&last, &times->compute);
-    times->device += net->executor->device_seconds;
-    if (!yonos_executor_read(net->executor, net->y, 0, y, g_array_index(buffers, YonosBuffer, net->y).size, error))
-        return FALSE;
-    lap(&last, &times->download);
-    return TRUE;
-}
-
-typedef struct {
-    const float *data;
-    gsize row; /* elements from row to row */
-} Rows;
-
-static void copy_rows(Rows from, float *to, gsize to_row, gsize n_rows, gsize n)
-{
-    for (gsize y = 0; y < n_rows; y++)
-        memcpy(to + y * to_row, from.data + y * from.row, n * sizeof *to);
-}
-
-static gboolean write_noise_window(YonosNetwork *net, const YonosTile *row, const YonosTile *column, GError **error)
-{
-    const YonosNetworkParams *p = &net->params;
-    const YonosTensor *z = yonos_graph_at(net->graph, net->z);
-    gsize width = (gsize)z->shape.w * z->shape.c;
-    gsize whole = (gsize)yonos_compact_padded(p->in_width, p->scale) * p->scale / 8 * z->shape.c;
-    gsize y = (gsize)row->origin * p->scale / 8, x = (gsize)column->origin * p->scale / 8;
-
-    copy_rows((Rows){net->field + y * whole + x * z->shape.c, whole}, net->z_window, width, z->shape.h, width);
-    return yonos_executor_write(net->executor, z->buffer, 0, net->z_window, yonos_shape_elements(z->shape), error);
-}
-
-/* `large` is scale times the small picture. */
-static gboolean run_tile(YonosNetwork *net, const YonosTile *row, const YonosTile *column, const float *small, float *large,
-                         YonosUpscalerTimes *times, GError **error)
-{
-    gsize scale = net->params.scale, in = (gsize)net->params.in_width * 3, out = in * scale;
-    gsize x_row = (gsize)net->columns.window * 3, y_row = x_row * scale;
-    gsize skipped_rows = (gsize)(row->start - row->origin) * scale;
-    gsize skipped = (gsize)(column->start - column->origin) * scale * 3;
-
-    copy_rows((Rows){small + row->origin * in + (gsize)column->origin * 3, in}, net->x_window, x_row, net->rows.window,
-              x_row);
-    if (!write_noise_window(net, row, column, error) || !run_once(net, net->x_window, net->y_window, times, error))
-        return FALSE;
-    copy_rows((Rows){net->y_window + skipped_rows * y_row + skipped, y_row},
-              large + row->start * scale * out + column->start * scale * 3, out, (row->end - row->start) * scale,
-              (column->end - column->start) * scale * 3);
-    return TRUE;
-}
-
-gboolean yonos_network_run(YonosNetwork *net, const float *small, float *large, YonosUpscalerTimes *times, GError **error)
-{
-    if (!write_fidelity(net, error) || !write_noise(net, error))
-        return FALSE;
-    if (yonos_network_tiles(net) == 1)
-        return run_once(net, small, large, times, error);
-    for (int k = 0; k < net->rows.n; k++)
-        for (int i = 0; i < net->columns.n; i++) {
-            YonosTile row = yonos_tiling_at(&net->rows, k), column = yonos_tiling_at(&net->columns, i);
-            if (!run_tile(net, &row, &column, small, net->made ? net->made : large, times, error))
-                return FALSE;
-        }
-    return !net->made || yonos_plain_run(net->reduce, net->made, large, 0, error);
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "executor.h"
+#include "frame.h"
 
 /* A model's network on a device, for pictures of one size: made in one piece, or in tiles where memory is short. One
  * thread at a time. */
@@ -13,6 +14,8 @@ typedef struct {
     guint64 seed;
     int in_width, in_height, out_width, out_height;
     gsize max_memory; /* bytes; 0: what the device has */
+    const YonosFrameFormat *in, *out; /* of frames, which a Vulkan device converts itself; NULL: it gets pictures */
+    guint in_flight;                  /* of them, at least 1 */
 } YonosNetworkParams;
 
 /* What the network starts from. */
@@ -36,6 +39,13 @@ void yonos_network_free(YonosNetwork *network); /* NULL is fine */
  * device. */
 gboolean yonos_network_run(YonosNetwork *network, const float *small, float *large, YonosUpscalerTimes *times,
                            GError **error);
+
+/* The ring of frames of its device, where it is run by the second of the following; NULL: by yonos_network_run. */
+struct YonosVulkanFrames *yonos_network_frames(const YonosNetwork *network);
+/* The network's part of the frame that has begun in the ring: the leftmost `ours` columns. */
+gboolean yonos_network_run_frame(YonosNetwork *network, int ours, GError **error);
+/* Whether the last picture is one of finite numbers, by the executor's buffer; waits for all frames. */
+gboolean yonos_network_is_finite(YonosNetwork *network, gboolean *finite, GError **error);
 
 void yonos_network_set_noise(YonosNetwork *network, YonosNoise noise, guint64 seed);
 void yonos_network_set_fidelity(YonosNetwork *network, float fidelity);

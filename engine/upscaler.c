@@ -2,9 +2,10 @@
 #include "upscaler.h"
 #include "base/error.h"
 #include "cpu/cpu-executor.h"
+#include "frame/packing.h"
 #include "plain.h"
 #ifdef HAVE_VULKAN
-#include "vulkan/vulkan-executor.h"
+#include "vulkan/vulkan-frames.h"
 #endif
 
 #include <math.h>
@@ -26,7 +27,10 @@ typedef struct {
 struct YonosUpscaler {
     YonosFrameFormat in, out;
     YonosNetwork *network; /* NULL: plain bicubic only */
-    YonosPlain *plain;     /* NULL until it is needed */
+    struct YonosVulkanFrames *frames; /* the way of frames, by a device that converts them; NULL: they are converted here */
+    YonosDeviceInfo plain_info;       /* of frames without network */
+    char *note;                       /* likewise */
+    YonosPlain *plain;                /* NULL until it is needed */
     YonosPlain *plain_alpha;
     float *large_alpha;
     Shot next; /* its settings */
@@ -42,6 +46,108 @@ struct YonosUpscaler {
     gboolean quits;
 };
 
+static double since(gint64 start)
+{
+    return 1e-6 * (double)(g_get_monotonic_time() - start);
+}
+
+static guint in_flight_on_gpu(const YonosUpscalerParams *p)
+{
+    return p->in_flight ? MIN(p->in_flight, YONOS_MOST_IN_FLIGHT) : 2;
+}
+
+/* Columns that the network makes. */
+static int ours_of(const YonosUpscaler *up, const Shot *shot)
+{
+    return up->network ? (int)lrintf(shot->split * (float)up->out.width) : 0;
+}
+
+#ifdef HAVE_VULKAN
+/* Plain bicubic on the device that a network would be on; without one, and where it fails, here. */
+static void frames_open_plain(YonosUpscaler *up, const YonosUpscalerParams *p)
+{
+    YonosVulkanOptions options = {.device = g_ascii_strcasecmp(p->device, "auto") ? p->device : NULL,
+                                  .max_memory = (gsize)p->max_memory << 20};
+    GError *failure = NULL;
+
+    if (!yonos_vulkan_frames_wanted() || !yonos_upscaler_has_gpu(p->device))
+        return;
+    up->frames = yonos_vulkan_frames_new_plain(
+        &options, &(YonosVulkanFramesParams){.in = p->in, .out = p->out, .depth = in_flight_on_gpu(p)}, &failure);
+    if (up->frames) {
+        up->plain_info = yonos_vulkan_executor_info(yonos_vulkan_frames_executor(up->frames));
+        return;
+    }
+    up->note = g_strdup_printf("The GPU cannot be used, so the CPU is. %s", failure->message);
+    g_error_free(failure);
+}
+
+static void frames_free(YonosVulkanFrames *frames)
+{
+    yonos_vulkan_frames_free(frames);
+}
+
+static gsize frames_memory(const YonosVulkanFrames *frames)
+{
+    return frames ? yonos_vulkan_frames_executor(frames)->memory : 0;
+}
+
+static void frames_submit(YonosUpscaler *up, Shot *shot, const YonosFrame *in)
+{
+    gint64 start = g_get_monotonic_time();
+    int ours = ours_of(up, shot);
+    GError *failure = NULL;
+    gboolean fine = yonos_vulkan_frames_begin(up->frames, in, &failure);
+
+    shot->times.to_rgb = since(start);
+    if (fine && ours > 0) {
+        yonos_network_set_noise(up->network, shot->noise, shot->seed);
+        yonos_network_set_fidelity(up->network, shot->fidelity);
+        yonos_network_run_frame(up->network, ours, &failure);
+    } else if (fine) {
+        yonos_vulkan_frames_run_plain(up->frames, &failure);
+    }
+    yonos_vulkan_frames_end(up->frames, failure);
+}
+
+static gboolean frames_collect(YonosUpscaler *up, Shot *shot, const YonosFrame *out, GError **error)
+{
+    YonosVulkanFrameTimes times;
+
+    if (!yonos_vulkan_frames_collect(up->frames, out, &times, error))
+        return FALSE;
+    shot->times.upload = times.upload;
+    shot->times.compute = times.device;
+    shot->times.device = times.by_clock ? times.device : 0;
+    shot->times.download = times.download;
+    shot->times.from_rgb = times.write;
+    return TRUE;
+}
+#else
+static void frames_open_plain(G_GNUC_UNUSED YonosUpscaler *up, G_GNUC_UNUSED const YonosUpscalerParams *p)
+{
+}
+
+static void frames_free(G_GNUC_UNUSED struct YonosVulkanFrames *frames)
+{
+}
+
+static gsize frames_memory(G_GNUC_UNUSED const struct YonosVulkanFrames *frames)
+{
+    return 0;
+}
+
+static void frames_submit(G_GNUC_UNUSED YonosUpscaler *up, G_GNUC_UNUSED Shot *shot, G_GNUC_UNUSED const YonosFrame *in)
+{
+}
+
+static gboolean frames_collect(G_GNUC_UNUSED YonosUpscaler *up, G_GNUC_UNUSED Shot *shot,
+                               G_GNUC_UNUSED const YonosFrame *out, G_GNUC_UNUSED GError **error)
+{
+    return FALSE;
+}
+#endif
+
 void yonos_upscaler_free(YonosUpscaler *up)
 {
     if (!up)
@@ -54,6 +160,8 @@ void yonos_upscaler_free(YonosUpscaler *up)
         g_mutex_unlock(&up->lock);
         g_thread_join(up->thread);
     }
+    if (!up->network)
+        frames_free(up->frames);
     yonos_network_free(up->network);
     yonos_plain_free(up->plain);
     yonos_plain_free(up->plain_alpha);
@@ -63,6 +171,7 @@ void yonos_upscaler_free(YonosUpscaler *up)
         g_free(up->shots[k].large);
     }
     g_free(up->large_alpha);
+    g_free(up->note);
     g_mutex_clear(&up->lock);
     g_cond_clear(&up->changed);
     g_free(up);
@@ -70,7 +179,7 @@ void yonos_upscaler_free(YonosUpscaler *up)
 
 const YonosDeviceInfo *yonos_upscaler_device_info(const YonosUpscaler *up)
 {
-    return up->network ? yonos_network_device(up->network) : &yonos_cpu_info;
+    return up->network ? yonos_network_device(up->network) : up->frames ? &up->plain_info : &yonos_cpu_info;
 }
 
 const char *yonos_upscaler_device(const YonosUpscaler *up)
@@ -80,7 +189,7 @@ const char *yonos_upscaler_device(const YonosUpscaler *up)
 
 const char *yonos_upscaler_note(const YonosUpscaler *up)
 {
-    return up->network ? yonos_network_note(up->network) : NULL;
+    return up->network ? yonos_network_note(up->network) : up->note;
 }
 
 const YonosUpscalerTimes *yonos_upscaler_times(const YonosUpscaler *up)
@@ -90,7 +199,7 @@ const YonosUpscalerTimes *yonos_upscaler_times(const YonosUpscaler *up)
 
 gsize yonos_upscaler_memory(const YonosUpscaler *up)
 {
-    return up->network ? yonos_network_memory(up->network) : 0;
+    return up->network ? yonos_network_memory(up->network) : frames_memory(up->frames);
 }
 
 int yonos_upscaler_tiles(const YonosUpscaler *up)
@@ -217,12 +326,6 @@ static void make_gray(const YonosUpscaler *up, float *large)
         p[0] = p[1] = p[2] = r * p[0] + g * p[1] + b * p[2];
 }
 
-/* Columns that the network makes. */
-static int ours_of(const YonosUpscaler *up, const Shot *shot)
-{
-    return up->network ? (int)lrintf(shot->split * (float)up->out.width) : 0;
-}
-
 static const float *made_of(const YonosUpscaler *up, const Shot *shot)
 {
     gboolean same_size = up->in.width == up->out.width && up->in.height == up->out.height;
@@ -269,11 +372,13 @@ static gpointer make_all(gpointer data)
 }
 
 /* What the host does of a frame beside the network's device pays on a GPU; on the CPU it takes the same processors. */
-static gboolean flight_make(YonosUpscaler *up, guint wanted, GError **error)
+static gboolean flight_make(YonosUpscaler *up, const YonosUpscalerParams *p, GError **error)
 {
-    gboolean on_cpu = !up->network || !strcmp(yonos_upscaler_device(up), yonos_cpu_info.name);
+    gboolean on_cpu = !strcmp(yonos_upscaler_device(up), yonos_cpu_info.name);
 
-    up->depth = wanted ? MIN(wanted, YONOS_MOST_IN_FLIGHT) : on_cpu ? 1 : 2;
+    up->depth = on_cpu && !p->in_flight ? 1 : in_flight_on_gpu(p);
+    if (up->frames)
+        return TRUE;
     if (!pictures_make(up, error))
         return FALSE;
     if (up->depth > 1)
@@ -285,7 +390,8 @@ YonosUpscaler *yonos_upscaler_new(const YonosUpscalerParams *p, GError **error)
 {
     YonosNetworkParams network = {p->model,    p->device,    p->scale,     p->seed,
                                   p->in.width, p->in.height, p->out.width, p->out.height,
-                                  (gsize)p->max_memory << 20};
+                                  (gsize)p->max_memory << 20, &p->in,     &p->out,
+                                  in_flight_on_gpu(p)};
     YonosUpscaler *up;
     gboolean fine = TRUE;
 
@@ -300,8 +406,11 @@ YonosUpscaler *yonos_upscaler_new(const YonosUpscalerParams *p, GError **error)
     if (p->model) {
         up->network = yonos_network_new(&network, error);
         fine = up->network != NULL;
+        up->frames = fine ? yonos_network_frames(up->network) : NULL;
+    } else {
+        frames_open_plain(up, p);
     }
-    if (!fine || !flight_make(up, p->in_flight, error))
+    if (!fine || !flight_make(up, p, error))
         g_clear_pointer(&up, yonos_upscaler_free);
     return up;
 }
@@ -316,7 +425,30 @@ void yonos_upscaler_set_split(YonosUpscaler *up, float split)
     up->next.split = CLAMP(split, 0, 1);
 }
 
-gboolean yonos_upscaler_warm_up(YonosUpscaler *up, GError **error)
+/* By the way of all frames; *finite: that the network's picture is one of numbers, which planes do not show. */
+static gboolean warm_up_frames(YonosUpscaler *up, gboolean *finite, GError **error)
+{
+    YonosFramePacking packing = yonos_frame_packing(&up->in);
+    guint8 *zeros = g_malloc0(packing.size);
+    YonosFrame in = {{0}, {0}};
+    Shot *shot = &up->shots[0];
+
+    for (guint k = 0; k < packing.planes; k++) {
+        in.plane[k] = zeros + packing.offset[k];
+        in.stride[k] = (int)packing.stride[k];
+    }
+    shot->fidelity = up->next.fidelity;
+    shot->seed = up->next.seed;
+    shot->noise = up->next.noise;
+    shot->split = 1;
+    frames_submit(up, shot, &in);
+    g_free(zeros);
+    *finite = TRUE;
+    return frames_collect(up, shot, NULL, error) &&
+           (!up->network || yonos_network_is_finite(up->network, finite, error));
+}
+
+static gboolean warm_up_pictures(YonosUpscaler *up, gboolean *finite, GError **error)
 {
     gsize n = (gsize)up->out.width * up->out.height * 3;
     Shot *shot = &up->shots[0];
@@ -325,19 +457,23 @@ gboolean yonos_upscaler_warm_up(YonosUpscaler *up, GError **error)
     if (up->network ? !yonos_network_run(up->network, shot->small, shot->large, &shot->times, error)
                     : !run_plain(up, shot, 0, error))
         return FALSE;
+    *finite = TRUE;
     for (gsize k = 0; k < n; k++)
-        if (!isfinite(shot->large[k])) {
-            g_set_error(error, YONOS_ERROR, YONOS_ERROR_MODEL,
-                        "The model makes no picture on %s, but infinite values; take another model or device.",
-                        yonos_upscaler_device(up));
-            return FALSE;
-        }
+        *finite = *finite && isfinite(shot->large[k]);
     return TRUE;
 }
 
-static double since(gint64 start)
+gboolean yonos_upscaler_warm_up(YonosUpscaler *up, GError **error)
 {
-    return 1e-6 * (double)(g_get_monotonic_time() - start);
+    gboolean finite;
+
+    if (up->frames ? !warm_up_frames(up, &finite, error) : !warm_up_pictures(up, &finite, error))
+        return FALSE;
+    if (!finite)
+        g_set_error(error, YONOS_ERROR, YONOS_ERROR_MODEL,
+                    "The model makes no picture on %s, but infinite values; take another model or device.",
+                    yonos_upscaler_device(up));
+    return finite;
 }
 
 guint yonos_upscaler_depth(const YonosUpscaler *up)
@@ -350,10 +486,21 @@ guint yonos_upscaler_in_flight(const YonosUpscaler *up)
     return up->n;
 }
 
+static void pictures_submit(YonosUpscaler *up, Shot *shot, const YonosFrame *in)
+{
+    gint64 start = g_get_monotonic_time();
+
+    yonos_frame_to_rgb(&up->in, in, shot->small, up->in.width);
+    if (shot->small_alpha)
+        yonos_frame_to_alpha(&up->in, in, shot->small_alpha);
+    shot->times.to_rgb = since(start);
+    if (!up->thread)
+        make(up, shot);
+}
+
 void yonos_upscaler_submit(YonosUpscaler *up, const YonosFrame *in)
 {
     Shot *shot = &up->shots[(up->first + up->n) % up->depth];
-    gint64 start = g_get_monotonic_time();
 
     g_assert(up->n < up->depth);
     shot->noise = up->next.noise;
@@ -361,12 +508,10 @@ void yonos_upscaler_submit(YonosUpscaler *up, const YonosFrame *in)
     shot->fidelity = up->next.fidelity;
     shot->split = up->next.split;
     shot->times = (YonosUpscalerTimes){0};
-    yonos_frame_to_rgb(&up->in, in, shot->small, up->in.width);
-    if (shot->small_alpha)
-        yonos_frame_to_alpha(&up->in, in, shot->small_alpha);
-    shot->times.to_rgb = since(start);
-    if (!up->thread)
-        make(up, shot);
+    if (up->frames)
+        frames_submit(up, shot, in);
+    else
+        pictures_submit(up, shot, in);
     g_mutex_lock(&up->lock);
     up->n++;
     if (!up->thread)
@@ -390,33 +535,44 @@ static Shot *take(YonosUpscaler *up)
     return shot;
 }
 
-gboolean yonos_upscaler_collect(YonosUpscaler *up, const YonosFrame *out, GError **error)
+static gboolean pictures_collect(YonosUpscaler *up, Shot *shot, const YonosFrame *out, GError **error)
 {
-    Shot *shot;
-    gint64 start;
+    gint64 start = g_get_monotonic_time();
 
-    g_assert(up->n > 0);
-    shot = take(up);
     if (shot->error) {
         g_propagate_error(error, g_steal_pointer(&shot->error));
         return FALSE;
     }
-    start = g_get_monotonic_time();
     yonos_frame_from_rgb(&up->out, out, made_of(up, shot), up->out.width);
     if (shot->small_alpha) {
         if (!yonos_plain_run(up->plain_alpha, shot->small_alpha, up->large_alpha, 0, error))
             return FALSE;
         yonos_frame_from_alpha(&up->out, out, up->large_alpha);
     }
+    shot->times.from_rgb = since(start);
+    return TRUE;
+}
+
+gboolean yonos_upscaler_collect(YonosUpscaler *up, const YonosFrame *out, GError **error)
+{
+    Shot *shot;
+
+    g_assert(up->n > 0);
+    shot = take(up);
+    if (up->frames ? !frames_collect(up, shot, out, error) : !pictures_collect(up, shot, out, error))
+        return FALSE;
     up->times = shot->times;
-    up->times.from_rgb = since(start);
     return TRUE;
 }
 
 void yonos_upscaler_drop(YonosUpscaler *up)
 {
-    while (up->n > 0)
-        g_clear_error(&take(up)->error);
+    while (up->n > 0) {
+        Shot *shot = take(up);
+        if (up->frames)
+            frames_collect(up, shot, NULL, NULL);
+        g_clear_error(&shot->error);
+    }
 }
 
 gboolean yonos_upscaler_run(YonosUpscaler *up, const YonosFrame *in, const YonosFrame *out, GError **error)

@@ -38,7 +38,7 @@ gboolean yonos_upscaler_has_gpu(const char *device);
 /* The Vulkan devices in one line for people, with index, name, kind and UUID; to be freed. Safe from any thread. */
 char *yonos_upscaler_devices(void);
 
-/* Runs once on a black picture, so that the first frame finds all memory and code in place, and checks the result: FALSE
+/* Runs once on a frame of zeros, so that the first frame finds all memory and code in place, and checks the result: FALSE
  * with YONOS_ERROR_MODEL where the network makes no numbers of it. */
 gboolean yonos_upscaler_warm_up(YonosUpscaler *up, GError **error);
 
@@ -46,8 +46,8 @@ gboolean yonos_upscaler_warm_up(YonosUpscaler *up, GError **error);
  * by bicubic; gray stays gray in any format. On failure `out` is undefined and the upscaler may be freed or tried again. */
 gboolean yonos_upscaler_run(YonosUpscaler *up, const YonosFrame *in, const YonosFrame *out, GError **error);
 
-/* Frames in flight: a thread of the upscaler's makes them, in their order, while its user prepares the next. Submit takes
- * up to `depth` frames that are not collected yet, and is done with `in` when it returns; collect waits for the oldest and
+/* Frames in flight: a Vulkan device makes them, in their order, while its user prepares the next; where it does not convert
+ * frames itself, a thread of the upscaler's does. Submit takes up to `depth` frames that are not collected yet, and is done with `in` when it returns; collect waits for the oldest and
  * writes it, or says why it could not be made. Drop waits for all and forgets them. */
 void yonos_upscaler_submit(YonosUpscaler *up, const YonosFrame *in);
 gboolean yonos_upscaler_collect(YonosUpscaler *up, const YonosFrame *out, GError **error);

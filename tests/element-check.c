@@ -3,6 +3,13 @@
 
 #include <gst/video/video.h>
 
+const char *element_device(void)
+{
+    const char *name = g_getenv("YONOS_TEST_ELEMENT_DEVICE");
+
+    return name ? name : "cpu";
+}
+
 GstElement *element_new(const char *model, const char *device)
 {
     GstElement *el = gst_element_factory_make("yonosupscale", NULL);

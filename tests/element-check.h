@@ -8,6 +8,9 @@
 /* A yonosupscale that gives each frame before it takes the next; the reference is the caller's. */
 GstElement *element_new(const char *model, const char *device);
 
+/* What tests of formats run on: the CPU, or what YONOS_TEST_ELEMENT_DEVICE names. */
+const char *element_device(void);
+
 /* A running harness whose element posts to `bus`; `out` may be NULL. element_stop takes both apart again. */
 GstHarness *element_start(GstElement *el, GstBus *bus, const char *in, const char *out);
 void element_stop(GstHarness *h, GstElement *el);

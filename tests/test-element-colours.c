@@ -140,7 +140,7 @@ static double check_bars(GstElement *el, const Colours *m, const char *in, const
 
 static void test_plain(gconstpointer data)
 {
-    GstElement *el = element_new(NULL, "cpu");
+    GstElement *el = element_new(NULL, element_device());
 
     g_object_set(el, "enabled", FALSE, NULL);
     for (guint i = 0; i < G_N_ELEMENTS(formats); i++) {
@@ -157,7 +157,7 @@ static void test_network(gconstpointer data)
 
     for (int scale = 2; scale <= 4; scale *= 2) {
         char *model = g_strdup_printf("%s/fast-x%d.safetensors", g_getenv("YONOS_SHIPPED_MODELS"), scale);
-        GstElement *el = element_new(model, "cpu");
+        GstElement *el = element_new(model, element_device());
         double most = MAX(check_bars(el, m, "I420", "I420", scale, TRUE),
                           check_bars(el, m, "I420_10LE", "P010_10LE", scale, TRUE));
 

@@ -49,7 +49,7 @@ static GstVideoInfo info_of(GstPad *pad)
 /* One frame through an element without network. */
 static void check(const char *in, const char *out, GRand *rand)
 {
-    GstElement *el = element_new(NULL, "cpu");
+    GstElement *el = element_new(NULL, element_device());
     GstHarness *h;
     GstVideoInfo small_info, large_info;
     GstBuffer *small, *large;
@@ -123,7 +123,7 @@ static void test_network(void)
 
     small_model_write(model, 4, SEED);
     for (guint i = 0; i < G_N_ELEMENTS(pairs); i++) {
-        GstElement *el = element_new(model, "cpu");
+        GstElement *el = element_new(model, element_device());
         char *in = caps_of(pairs[i][0], 13, 7, 0), *out = caps_of(pairs[i][1], 39, 21, 0);
         GstHarness *h = element_start(el, NULL, in, out);
         GstVideoInfo small_info = info_of(h->srcpad), large_info;
@@ -185,7 +185,7 @@ static void test_network_between(void)
         small[k] = (float)(map.data[k] = (guint8)g_rand_int_range(rand, 0, 256)) / 255;
     gst_buffer_unmap(buffer, &map);
     g_assert_true(yonos_plain_run(up, small, doubled, 0, NULL) && yonos_plain_run(down, doubled, wanted, 0, NULL));
-    el = element_new(model, "cpu");
+    el = element_new(model, element_device());
     h = element_start(el, NULL, "video/x-raw,format=RGB,width=16,height=10,framerate=25/1",
                       "video/x-raw,format=RGB,width=24,height=13");
     buffer = gst_harness_push_and_pull(h, buffer);

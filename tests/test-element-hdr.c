@@ -105,8 +105,8 @@ static void clear(Seen *seen)
 static void check_file(const char *format, gboolean network)
 {
     char *line = g_strdup_printf("filesrc location=%s ! matroskademux ! h265parse ! avdec_h265 ! yonosupscale name=up "
-                                 "device=cpu enabled=%s ! video/x-raw,format=%s ! fakesink",
-                                 file, network ? "true" : "false", format);
+                                 "device=%s enabled=%s ! video/x-raw,format=%s ! fakesink",
+                                 file, element_device(), network ? "true" : "false", format);
     GstElement *pipeline = gst_parse_launch(line, NULL), *el = gst_bin_get_by_name(GST_BIN(pipeline), "up");
     Seen in = {0}, out = {0};
 

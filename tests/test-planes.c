@@ -2,7 +2,6 @@
 /* The shaders that convert frames on a Vulkan device against engine/frame.c and the resize op: every format, range,
  * matrix and siting, odd sizes, odd strides; to the network and back, and plain bicubic. Within one code; and what is
  * not a frame's stays as it was. */
-#include "base/error.h"
 #include "executor.h"
 #include "frame/packing.h"
 #include "plain.h"
@@ -349,6 +348,64 @@ static void test_long_row(void)
     device_close(&d);
 }
 
+#define FRAMES 9
+
+/* Several frames under way, with some forgotten in between: in their order, and to the bit what one at a time gives. */
+static void test_ring(void)
+{
+    const Way w = {choose(&formats[2], 67, 35, 7), choose(&formats[6], 67, 35, 2), TRUE, 67};
+    GRand *rand = g_rand_new_with_seed(SEED);
+    Picture in[FRAMES], want[FRAMES], got = picture_new(&w.out);
+    YonosVulkanFrames *frames;
+    GError *error = NULL;
+    Device d;
+
+    if (!device_open(&d, FALSE))
+        return;
+    g_setenv("YONOS_DISABLE_OVERLAP", "1", TRUE);
+    frames = frames_open(&d, &w, 1);
+    for (guint k = 0; k < FRAMES; k++) {
+        in[k] = picture_new(&w.in);
+        want[k] = picture_new(&w.out);
+        fill(&w.in, &in[k], rand);
+        submit(frames, &w, &in[k]);
+        collect(frames, &want[k]);
+    }
+    yonos_vulkan_frames_free(frames);
+    g_unsetenv("YONOS_DISABLE_OVERLAP");
+    for (guint depth = 1; depth <= 4; depth++) {
+        gsize memory = d.executor->memory;
+        guint sent = 0;
+        frames = frames_open(&d, &w, depth);
+        g_assert_cmpuint(d.executor->memory, >, memory);
+        for (guint k = 0; k < FRAMES; k++) {
+            YonosVulkanFrameTimes times;
+            while (sent < FRAMES && yonos_vulkan_frames_pending(frames) < depth)
+                submit(frames, &w, &in[sent++]);
+            if (k % 4 == 2) {
+                g_assert_true(yonos_vulkan_frames_collect(frames, NULL, &times, &error));
+                continue;
+            }
+            collect(frames, &got);
+            compare("overlapping frames", &w.out, &got, &want[k], 0);
+        }
+        g_assert_cmpuint(yonos_vulkan_frames_pending(frames), ==, 0);
+        if (depth > 1) {
+            submit(frames, &w, &in[0]);
+            submit(frames, &w, &in[1]); /* and freed while they are under way */
+        }
+        yonos_vulkan_frames_free(frames);
+        g_assert_cmpuint(d.executor->memory, ==, memory);
+    }
+    for (guint k = 0; k < FRAMES; k++) {
+        picture_clear(&in[k]);
+        picture_clear(&want[k]);
+    }
+    picture_clear(&got);
+    g_rand_free(rand);
+    device_close(&d);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -356,5 +413,6 @@ int main(int argc, char **argv)
     g_test_add_data_func("/planes/fp16", GINT_TO_POINTER(TRUE), test_formats);
     g_test_add_func("/planes/bicubic", test_bicubic);
     g_test_add_func("/planes/long-row", test_long_row);
+    g_test_add_func("/planes/ring", test_ring);
     return g_test_run();
 }

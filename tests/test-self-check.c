@@ -189,7 +189,7 @@ static void test_blamed(void)
 static void check_network(YonosVkShader shader, gboolean half, const char *kernels, const char *precision,
                           const char *note)
 {
-    YonosNetworkParams p = {g_getenv("YONOS_TEST_MODEL"), tested_device(), 4, SEED, 9, 6, 36, 24, 0};
+    YonosNetworkParams p = {g_getenv("YONOS_TEST_MODEL"), tested_device(), 4, SEED, 9, 6, 36, 24, 0, NULL, NULL, 1};
     GError *error = NULL;
     YonosNetwork *net;
     gsize size;

@@ -133,7 +133,7 @@ static void test_cpu(void)
 static void test_vulkan(void)
 {
     const char *device = tested_device();
-    const Case cases[] = {{device, 2, 31, 501, 0, 0, 19}, {device, 4, 201, 21, 0, 0, 19}, {device, 8, 101, 9, 500, 60, 19}};
+    const Case cases[] = {{device, 2, 31, 501, 0, 0, 20}, {device, 4, 201, 21, 0, 0, 20}, {device, 8, 101, 9, 500, 60, 19}};
 
     if (!yonos_vulkan_has_device(device)) {
         g_test_skip("no software Vulkan device");

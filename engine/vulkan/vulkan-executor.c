@@ -133,11 +133,13 @@ static gboolean buffer_make(YonosVkExecutor *vk, YonosVkBuffer *b, VkDeviceSize 
 }
 
 /* With something left for what pipelines and descriptors take. */
-static gboolean memory_suffices(const YonosVkExecutor *vk, const YonosPlan *plan, gsize max_memory, GError **error)
+static gsize memory_most(const YonosVkExecutor *vk, const YonosVulkanOptions *options)
 {
-    gsize needed = yonos_plan_bytes(plan, vk->base.graph, vk->base.element_size) + STAGING_BYTES;
-    gsize most = max_memory ? max_memory : (gsize)(yonos_vk_memory_budget(&vk->device) / 10 * 9);
+    return options->max_memory ? options->max_memory : (gsize)(yonos_vk_memory_budget(&vk->device) / 10 * 9);
+}
 
+static gboolean memory_suffices(const YonosVkExecutor *vk, gsize needed, gsize most, GError **error)
+{
     if (needed <= most)
         return TRUE;
     g_set_error(error, YONOS_ERROR, YONOS_ERROR_MEMORY,
@@ -268,21 +270,26 @@ YonosExecutor *yonos_vulkan_executor_new(const YonosGraph *graph, const YonosVul
 {
     YonosVkExecutor *vk = g_new0(YonosVkExecutor, 1);
     YonosPlan plan = {0};
+    gsize most, planned;
     gboolean done;
 
+    options = options ? options : &(YonosVulkanOptions){0};
     vk->fused = yonos_graph_fuse(graph, g_strcmp0(g_getenv("YONOS_DISABLE_FUSION"), "1") ? YONOS_FUSE_ALL : 0);
     vk->base = (YonosExecutor){.class = &vulkan_class, .graph = vk->fused};
     vk->uses = g_new0(YonosVkUse, MAX(1, vk->fused->nodes->len));
     for (guint k = 0; k < vk->fused->nodes->len; k++)
-        vk->uses[k].tile = options && options->tiles ? options->tiles[k] : -1;
-    done = yonos_vk_device_open(&vk->device, options ? options : &(YonosVulkanOptions){0}, error);
+        vk->uses[k].tile = options->tiles ? options->tiles[k] : -1;
+    done = yonos_vk_device_open(&vk->device, options, error);
     if (done) {
         vk->base.element_size = vk->device.half ? sizeof(guint16) : sizeof(float);
         plan_make(vk, &plan);
-        done = memory_suffices(vk, &plan, options ? options->max_memory : 0, error) &&
+        most = memory_most(vk, options);
+        planned = yonos_plan_bytes(&plan, vk->base.graph, vk->base.element_size) + STAGING_BYTES;
+        done = memory_suffices(vk, planned + options->beside, most, error) &&
                yonos_vk_kernels_make(&vk->kernels, &vk->device, vk->device.half, error) &&
                memory_make(vk, &plan, error) && stamps_make(vk, 2, &vk->stamps, error) &&
-               record(vk, &plan, vk->run, vk->stamps, FALSE, &vk->pool, error);
+               record(vk, &plan, vk->run, vk->stamps, FALSE, &vk->pool, error) &&
+               memory_suffices(vk, (vk->base.memory += vk->scratch.size) + options->beside, most, error);
         yonos_plan_clear(&plan);
     }
     if (done) {

@@ -14,6 +14,7 @@ typedef struct {
     const char *device; /* index, UUID, or part of a device name; NULL: the first real GPU, never a software device */
     YonosVulkanPrecision half;
     gsize max_memory; /* bytes that it may take; 0: what the driver says is free */
+    gsize beside;     /* of them, bytes that others of its device will take */
     gboolean no_matrices; /* no kernels with cooperative matrices */
     const int *tiles; /* rows of the table of tiles (vk-tile.h), by node of the executor's graph, each where it can run;
                          -1: no matter. NULL: all are */

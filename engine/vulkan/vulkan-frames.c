@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "vulkan/vulkan-frames.h"
 #include "base/error.h"
+#include "vulkan/vk-cache.h"
 #include "vulkan/vk-executor.h"
 #include "vulkan/vk-planes.h"
 
@@ -22,6 +23,7 @@ typedef struct {
 
 struct YonosVulkanFrames {
     YonosVkExecutor *vk;
+    YonosGraph *graph; /* of a device of their own */
     YonosVulkanFramesParams params;
     gboolean serial, keeps_alpha;
     YonosVkPlanes planes;
@@ -53,6 +55,7 @@ static gboolean buffer_make(YonosVulkanFrames *f, YonosVkBuffer *b, gsize size, 
     if (!yonos_vk_buffer_make(&f->vk->device, b, size, kind, error))
         return FALSE;
     f->memory += b->size;
+    f->vk->base.memory += b->size;
     return TRUE;
 }
 
@@ -79,6 +82,11 @@ void yonos_vulkan_frames_free(YonosVulkanFrames *f)
     yonos_vk_buffer_clear(d, &f->small);
     vkDestroyQueryPool(d->device, f->stamps, NULL);
     yonos_vk_planes_clear(&f->planes, d);
+    f->vk->base.memory -= f->memory;
+    if (f->graph) {
+        yonos_executor_free(&f->vk->base);
+        yonos_graph_free(f->graph);
+    }
     g_free(f->slots);
     g_free(f);
 }
@@ -195,11 +203,40 @@ YonosVulkanFrames *yonos_vulkan_frames_new(YonosExecutor *executor, const YonosV
     f->keeps_alpha = params->in.layout == YONOS_FRAME_PACKED && params->out.layout == YONOS_FRAME_PACKED &&
                      params->in.a >= 0 && params->out.a >= 0;
     f->slots = g_new0(Slot, params->depth);
-    if (make(f, error))
-        executor->memory += f->memory;
-    else
-        g_clear_pointer(&f, yonos_vulkan_frames_free);
+    if (!make(f, error)) {
+        yonos_vulkan_frames_free(f);
+        return NULL;
+    }
+    yonos_vk_cache_save(&f->vk->device);
     return f;
+}
+
+YonosVulkanFrames *yonos_vulkan_frames_new_plain(const YonosVulkanOptions *options,
+                                                 const YonosVulkanFramesParams *params, GError **error)
+{
+    YonosVulkanOptions with_frames = *options;
+    YonosVulkanFramesParams without_network = *params;
+    YonosGraph *graph = yonos_graph_new();
+    YonosExecutor *executor;
+    YonosVulkanFrames *f = NULL;
+
+    with_frames.beside = yonos_vulkan_frames_bytes(&params->in, &params->out, params->depth);
+    without_network.x = without_network.y = YONOS_NONE;
+    executor = yonos_vulkan_executor_new(graph, &with_frames, error);
+    if (executor)
+        f = yonos_vulkan_frames_new(executor, &without_network, error);
+    if (f) {
+        f->graph = graph;
+        return f;
+    }
+    yonos_executor_free(executor);
+    yonos_graph_free(graph);
+    return NULL;
+}
+
+const YonosExecutor *yonos_vulkan_frames_executor(const YonosVulkanFrames *f)
+{
+    return &f->vk->base;
 }
 
 guint yonos_vulkan_frames_pending(const YonosVulkanFrames *f)
@@ -343,6 +380,13 @@ fail:
     return FALSE;
 }
 
+/* After a failure somewhere in a frame: nothing of it is under way any more. */
+static void recover(YonosVulkanFrames *f, Slot *s)
+{
+    vkDeviceWaitIdle(f->vk->device.device);
+    stamps_reset(f, s, NULL);
+}
+
 void yonos_vulkan_frames_end(YonosVulkanFrames *f, GError *failure)
 {
     Slot *s = newest(f);
@@ -352,10 +396,8 @@ void yonos_vulkan_frames_end(YonosVulkanFrames *f, GError *failure)
         copy(f, s, s->download, &s->out, &s->received, DOWNLOAD, s->done, &s->error);
     if (!s->error && f->serial)
         wait(f, s, &s->error);
-    if (s->error) {
-        vkDeviceWaitIdle(f->vk->device.device);
-        stamps_reset(f, s, NULL);
-    }
+    if (s->error)
+        recover(f, s);
     f->pending++;
 }
 
@@ -365,15 +407,16 @@ static gboolean times_read(YonosVulkanFrames *f, Slot *s, YonosVulkanFrameTimes 
     gint64 now = g_get_monotonic_time();
     guint64 ticks[STAMPS];
 
-    *times = (YonosVulkanFrameTimes){0, 1e-6 * (double)(now - MAX(s->began, f->last_done)), 0};
+    *times = (YonosVulkanFrameTimes){.device = 1e-6 * (double)(now - MAX(s->began, f->last_done))};
     f->last_done = now;
     if (!f->stamps)
         return TRUE;
     VK(vkGetQueryPoolResults(f->vk->device.device, f->stamps, stamps_of(f, s, s->set), STAMPS, sizeof ticks, ticks,
                              sizeof *ticks, VK_QUERY_RESULT_64_BIT));
-    *times = (YonosVulkanFrameTimes){(double)(ticks[UPLOADED] - ticks[UPLOAD]) * tick,
-                                     (double)(ticks[MADE] - ticks[MAKE]) * tick,
-                                     (double)(ticks[DOWNLOADED] - ticks[DOWNLOAD]) * tick};
+    times->upload = (double)(ticks[UPLOADED] - ticks[UPLOAD]) * tick;
+    times->device = (double)(ticks[MADE] - ticks[MAKE]) * tick;
+    times->download = (double)(ticks[DOWNLOADED] - ticks[DOWNLOAD]) * tick;
+    times->by_clock = TRUE;
     return TRUE;
 fail:
     return FALSE;
@@ -383,6 +426,7 @@ gboolean yonos_vulkan_frames_collect(YonosVulkanFrames *f, const YonosFrame *out
                                      GError **error)
 {
     Slot *s = &f->slots[f->first];
+    gint64 start;
 
     g_assert(f->pending > 0);
     f->first = (f->first + 1) % f->params.depth;
@@ -391,10 +435,14 @@ gboolean yonos_vulkan_frames_collect(YonosVulkanFrames *f, const YonosFrame *out
         g_propagate_error(error, g_steal_pointer(&s->error));
         return FALSE;
     }
-    if (!wait(f, s, error) || !times_read(f, s, times, error))
+    if (!wait(f, s, error) || !times_read(f, s, times, error)) {
+        recover(f, s);
         return FALSE;
+    }
     s->set ^= 1;
+    start = g_get_monotonic_time();
     if (out)
         yonos_frame_unpack(&f->planes.out_packing, s->received.map, out);
+    times->write = 1e-6 * (double)(g_get_monotonic_time() - start);
     return TRUE;
 }

@@ -35,6 +35,11 @@ gsize yonos_vulkan_frames_bytes(const YonosFrameFormat *in, const YonosFrameForm
  * With YONOS_DISABLE_OVERLAP=1 a frame ends before the next begins. */
 YonosVulkanFrames *yonos_vulkan_frames_new(YonosExecutor *executor, const YonosVulkanFramesParams *params,
                                            GError **error);
+/* Without a network, on a device of their own; x and y of the params are not read. */
+YonosVulkanFrames *yonos_vulkan_frames_new_plain(const YonosVulkanOptions *options,
+                                                 const YonosVulkanFramesParams *params, GError **error);
+/* The executor of their device. */
+const YonosExecutor *yonos_vulkan_frames_executor(const YonosVulkanFrames *frames);
 void yonos_vulkan_frames_free(YonosVulkanFrames *frames); /* waits for all; NULL is fine */
 
 /* A frame: begin, which is done with `in` when it returns; then runs; then end, which takes over the error that
@@ -49,6 +54,8 @@ void yonos_vulkan_frames_end(YonosVulkanFrames *frames, GError *failure);
  * `download` are in `device`). */
 typedef struct {
     double upload, device, download;
+    double write;      /* of the host's, which copies the planes */
+    gboolean by_clock; /* of the device */
 } YonosVulkanFrameTimes;
 
 /* Waits for the oldest frame and writes it, or says why it could not be made. `out` may be NULL: it is forgotten. */
