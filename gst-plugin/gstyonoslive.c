@@ -199,6 +199,7 @@ gst_yonos_live_adopt (GstYonosUpscale * self, const GstVideoInfo * in,
       || !gst_video_info_is_equal (&live->next_out, out))
     return FALSE;
   take (self, g_steal_pointer (&live->next));
+  set_scale (self, live->asked.scale);
   live->reason = "property";
   self->upscaler = gst_yonos_networks_get (live->now, 0)->upscaler;
   return TRUE;
