@@ -370,9 +370,16 @@ gst_yonos_live_swap (GstYonosUpscale * self)
     retire (live, g_steal_pointer (&live->next));
     return;
   }
-  set_scale (self, live->asked.scale);
-  if (!gst_yonos_live_adopt (self, &self->in_info, &self->out_info))
+  if (gst_yonos_live_adopt (self, &self->in_info, &self->out_info))
+    return;
+  if (live->scale != live->asked.scale) {
+    set_scale (self, live->asked.scale);
     gst_base_transform_reconfigure_src (GST_BASE_TRANSFORM (self));
+  } else {
+    /* It was negotiated, but whoever is behind wants something else by now. */
+    live->taken.scale = live->asked.scale;
+    load_aside (self);
+  }
 }
 
 static void

@@ -328,6 +328,48 @@ static void test_scale(void)
     model_remove(four);
 }
 
+static GstPadProbeReturn count_caps_query(G_GNUC_UNUSED GstPad *pad, GstPadProbeInfo *info, gpointer count)
+{
+    if (GST_QUERY_TYPE(GST_PAD_PROBE_INFO_QUERY(info)) == GST_QUERY_CAPS)
+        (*(int *)count)++;
+    return GST_PAD_PROBE_OK;
+}
+
+/* Whoever is behind fixes the old size while the other scale's model loads: it is settled once, not with every frame.
+ */
+static void test_scale_too_late(void)
+{
+    char *two = model_make("fast-x2.safetensors", 2, TRUE), *four = model_make("fast-x4.safetensors", 4, TRUE);
+    GstElement *el = element_new(NULL, "cpu");
+    GstBus *bus = gst_bus_new();
+    GstHarness *h;
+    int n = 0, queries = 0, before;
+
+    g_setenv("YONOS_MODEL_PATH", folder, TRUE);
+    h = element_start(el, bus, CAPS, NULL);
+    gst_pad_add_probe(h->sinkpad, GST_PAD_PROBE_TYPE_QUERY_BOTH | GST_PAD_PROBE_TYPE_PUSH, count_caps_query, &queries,
+                      NULL);
+    frame(h, n++);
+    gate_shut(TRUE);
+    set_scale(el, 4);
+    while (!gate_is_waited_at())
+        frame(h, n++);
+    gst_harness_set_sink_caps_str(h, "video/x-raw,width=32,height=16");
+    gate_shut(FALSE);
+    for (gint64 until = g_get_monotonic_time() + G_USEC_PER_SEC; g_get_monotonic_time() < until; g_usleep(1000))
+        g_assert_cmpuint(frame(h, n++), ==, SMALL * 4);
+    before = queries;
+    for (int k = 0; k < 20; k++)
+        g_assert_cmpuint(frame(h, n++), ==, SMALL * 4);
+    g_assert_cmpint(queries, ==, before);
+    element_check_silent(bus);
+    element_stop(h, el);
+    gst_object_unref(el);
+    gst_object_unref(bus);
+    model_remove(two);
+    model_remove(four);
+}
+
 /* With frames in flight: their number comes out, in their order, each of its size's caps. */
 static void test_scale_in_flight(void)
 {
@@ -496,6 +538,7 @@ int main(int argc, char **argv)
     g_test_add_func("/element/swap/tiers", test_tiers);
     g_test_add_func("/element/swap/scale", test_scale);
     g_test_add_func("/element/swap/scale-in-flight", test_scale_in_flight);
+    g_test_add_func("/element/swap/scale-too-late", test_scale_too_late);
     g_test_add_func("/element/swap/scale-broken", test_scale_broken);
     g_test_add_func("/element/swap/error-in-mid-stream", test_error_in_mid_stream);
     g_test_add_func("/element/swap/devices", test_devices);
