@@ -4,6 +4,10 @@
 
 #extension GL_EXT_shader_16bit_storage : require
 #extension GL_EXT_control_flow_attributes : require
+#ifdef SUBGROUPS
+#extension GL_KHR_shader_subgroup_basic : require
+#extension GL_KHR_shader_subgroup_arithmetic : require
+#endif
 #ifdef COOPMAT
 #pragma use_vulkan_memory_model
 #extension GL_KHR_memory_scope_semantics : require

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 
-STORE = {'f32': ['-DSTORE=float', '-DSTORE4=vec4'], 'f16': ['-DSTORE=float16_t', '-DSTORE4=f16vec4']}
+STORE = {'f32': ['-DSTORE=float', '-DSTORE4=vec4'], 'f16': ['-DSTORE=float16_t', '-DSTORE4=f16vec4', '-DHALF']}
 
 
 def includes(path):

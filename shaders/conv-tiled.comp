@@ -24,6 +24,15 @@ FOUR quad_at(uint pixel, uint channel)
     return quad4(pixel * (uint(source.channels) - first) + channel - first);
 }
 
+uvec4 eight_at(uint pixel, uint channel)
+{
+    uint first = uint(p.x.c);
+
+    if ((FUSED & 1u) == 0u || channel < first)
+        return eight0(pixel * first + channel);
+    return eight4(pixel * (uint(source.channels) - first) + channel - first);
+}
+
 ONE one_at(uint pixel, uint channel)
 {
     uint first = uint(p.x.c);
@@ -48,7 +57,21 @@ FOUR fetch_a(int load, Walk walk)
     return v;
 }
 
+uvec4 fetch_eight_a(int load, Walk walk)
+{
+    uint pixel;
+
+    return locate(source, rows[load], walk, pixel) ? eight_at(pixel, uint(walk.channel)) : uvec4(0);
+}
+
 #ifdef DATA
+uvec4 fetch_eight_b(int load, int depth, Walk walk)
+{
+    int column = first_column + b_down(load);
+
+    return column < p.w.w && walk.row < source.kernel.y ? eight1(weight_at(walk, column)) : uvec4(0);
+}
+
 /* Four neighbours along the depth for one column. */
 FOUR fetch_b(int load, int depth, Walk walk)
 {
@@ -66,10 +89,17 @@ FOUR fetch_b(int load, int depth, Walk walk)
     return v;
 }
 #else
+uvec4 fetch_eight_b(int load, int depth, Walk walk)
+{
+    int column = first_column + b_first(), k = depth + b_down(load);
+
+    return k < depth_of(source) && column < p.w.c ? eight1(uint(k * p.w.c + column)) : uvec4(0);
+}
+
 /* Four neighbouring columns. */
 FOUR fetch_b(int load, int depth, Walk walk)
 {
-    int column = first_column + b_across(), k = depth + b_down(load);
+    int column = first_column + b_first(), k = depth + b_down(load);
     uint at = uint(k * p.w.c + column);
     FOUR v = FOUR(0.0);
 
@@ -85,10 +115,26 @@ FOUR fetch_b(int load, int depth, Walk walk)
 
 void fetch(int depth, Walk walk)
 {
-    for (int r = 0; r < LOADS_A; r++)
-        next_a[r] = fetch_a(r, walk);
-    for (int r = 0; r < LOADS_B; r++)
-        next_b[r] = fetch_b(r, depth, walk);
+    if (EIGHTS_A) {
+        for (int r = 0; r < LOADS_A; r += 2) {
+            uvec4 v = fetch_eight_a(r, walk);
+            next_a[r] = four(v.x, v.y);
+            next_a[r + 1] = four(v.z, v.w);
+        }
+    } else {
+        for (int r = 0; r < LOADS_A; r++)
+            next_a[r] = fetch_a(r, walk);
+    }
+    if (EIGHTS_B) {
+        for (int r = 0; r < LOADS_B; r += 2) {
+            uvec4 v = fetch_eight_b(r, depth, walk);
+            next_b[r] = four(v.x, v.y);
+            next_b[r + 1] = four(v.z, v.w);
+        }
+    } else {
+        for (int r = 0; r < LOADS_B; r++)
+            next_b[r] = fetch_b(r, depth, walk);
+    }
 }
 
 void result(int row, int column, vec4 v)
@@ -112,7 +158,7 @@ void main()
 
     int depth = depth_of(source);
     Walk walk = Walk(0, 0, 0);
-    advance(walk, a_across(), source);
+    advance(walk, a_first(), source);
     fetch(0, walk);
     for (int k = 0; k < depth; k += BK) {
         barrier();

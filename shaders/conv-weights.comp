@@ -28,9 +28,23 @@ FOUR fetch_a(Place place, Walk walk)
     return v;
 }
 
+uvec4 fetch_eight_a(Place place, Walk walk)
+{
+    uint pixel;
+
+    return locate(source, row_of_place(place), walk, pixel) ? eight0(pixel * uint(p.x.c) + uint(walk.channel)) : uvec4(0);
+}
+
+uvec4 fetch_eight_b(int pixel)
+{
+    int column = first_column + b_first();
+
+    return column < p.w.c ? eight1(uint(pixel) * uint(p.w.c) + uint(column)) : uvec4(0);
+}
+
 FOUR fetch_b(int pixel)
 {
-    int column = first_column + b_across();
+    int column = first_column + b_first();
     uint at = uint(pixel) * uint(p.w.c) + uint(column);
     FOUR v = FOUR(0.0);
 
@@ -43,10 +57,26 @@ FOUR fetch_b(int pixel)
 
 void fetch(int pixel, int end, Walk walk)
 {
-    for (int r = 0; r < LOADS_A; r++)
-        next_a[r] = pixel + a_down(r) < end ? fetch_a(places[r], walk) : FOUR(0.0);
-    for (int r = 0; r < LOADS_B; r++)
-        next_b[r] = pixel + b_down(r) < end ? fetch_b(pixel + b_down(r)) : FOUR(0.0);
+    if (EIGHTS_A) {
+        for (int r = 0; r < LOADS_A; r += 2) {
+            uvec4 v = pixel + a_down(r) < end ? fetch_eight_a(places[r], walk) : uvec4(0);
+            next_a[r] = four(v.x, v.y);
+            next_a[r + 1] = four(v.z, v.w);
+        }
+    } else {
+        for (int r = 0; r < LOADS_A; r++)
+            next_a[r] = pixel + a_down(r) < end ? fetch_a(places[r], walk) : FOUR(0.0);
+    }
+    if (EIGHTS_B) {
+        for (int r = 0; r < LOADS_B; r += 2) {
+            uvec4 v = pixel + b_down(r) < end ? fetch_eight_b(pixel + b_down(r)) : uvec4(0);
+            next_b[r] = four(v.x, v.y);
+            next_b[r + 1] = four(v.z, v.w);
+        }
+    } else {
+        for (int r = 0; r < LOADS_B; r++)
+            next_b[r] = pixel + b_down(r) < end ? fetch_b(pixel + b_down(r)) : FOUR(0.0);
+    }
 }
 
 void result(int row, int column, vec4 v)
@@ -67,7 +97,7 @@ void main()
     source_make();
     int begin = share * int(p.chunk), end = min(begin + int(p.chunk), pixels());
     Walk walk = Walk(0, 0, 0);
-    advance(walk, first_row + a_across(), source);
+    advance(walk, first_row + a_first(), source);
     for (int r = 0; r < LOADS_A; r++)
         places[r] = place_of(begin + a_down(r));
     clear();

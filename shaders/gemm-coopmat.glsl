@@ -29,9 +29,9 @@ int subgroup_column() { return int(gl_SubgroupID) % ACROSS * TN; }
 void put()
 {
     for (int r = 0; r < LOADS_A; r++)
-        a_tile[a_down(r) * A_ROW + a_across() / 4] = next_a[r];
+        a_tile[a_down(r) * A_ROW + a_across(r) / 4] = next_a[r];
     for (int r = 0; r < LOADS_B; r++)
-        b_tile[b_down(r) * B_ROW + b_across() / 4] = next_b[r];
+        b_tile[b_down(r) * B_ROW + b_across(r) / 4] = next_b[r];
 }
 
 void clear()

@@ -11,18 +11,18 @@ void put()
 {
     for (int r = 0; r < LOADS_A; r++) {
 #ifdef A_WIDE
-        a_tile[a_down(r) * A_ROW + a_across() / 4] = next_a[r];
+        a_tile[a_down(r) * A_ROW + a_across(r) / 4] = next_a[r];
 #else
         for (int i = 0; i < 4; i++)
-            a_tile[(a_across() + i) * A_ROW + a_down(r) / 4][a_down(r) % 4] = next_a[r][i];
+            a_tile[(a_across(r) + i) * A_ROW + a_down(r) / 4][a_down(r) % 4] = next_a[r][i];
 #endif
     }
     for (int r = 0; r < LOADS_B; r++) {
 #ifdef B_DEEP
         for (int i = 0; i < 4; i++)
-            b_tile[(b_across() + i) * B_ROW + b_down(r) / 4][b_down(r) % 4] = next_b[r][i];
+            b_tile[(b_across(r) + i) * B_ROW + b_down(r) / 4][b_down(r) % 4] = next_b[r][i];
 #else
-        b_tile[b_down(r) * B_ROW + b_across() / 4] = next_b[r];
+        b_tile[b_down(r) * B_ROW + b_across(r) / 4] = next_b[r];
 #endif
     }
 }

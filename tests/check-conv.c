@@ -323,6 +323,11 @@ static void check_tile(guint row)
             check(&w, FALSE, fills[how]);
         if (how == FILL_UNIFORM) /* the others leave fp16's range */
             check(&w, TRUE, fills[how]);
+        if (how == FILL_UNIFORM && g_test_thorough()) {
+            g_setenv("YONOS_DISABLE_WIDE", "1", TRUE);
+            check(&w, TRUE, "narrow, uniform");
+            g_unsetenv("YONOS_DISABLE_WIDE");
+        }
         work_clear(&w);
         g_rand_free(rand);
     }

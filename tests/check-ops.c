@@ -13,6 +13,7 @@
 #include "tested-device.h"
 
 #include <math.h>
+#include <string.h>
 
 #define SEED 20261123
 
@@ -240,6 +241,10 @@ static void fill_buffers(YonosExecutor *a, YonosExecutor *b, GRand *rand, Fill f
 {
     for (guint i = 0; i < a->graph->buffers->len; i++) {
         float *v = filled(rand, buffer_size(a->graph, i), fill);
+        /* of the loss, which is a single number: terms of both signs would leave only the roundings of their sum */
+        if (!strcmp(g_array_index(a->graph->buffers, YonosBuffer, i).name, "weights"))
+            for (gsize k = 0; k < buffer_size(a->graph, i); k++)
+                v[k] = fabsf(v[k]);
         write_buffer(a, i, v);
         if (b)
             write_buffer(b, i, v);

@@ -34,9 +34,22 @@ static guint32 fused(const YonosVkPush *push)
     return (second ? 1 : 0) | (moved ? 2 : 0);
 }
 
-static gboolean in_fours(const YonosVkPush *push, int binding, int channels)
+/* Whether all pixels of an operand begin at a multiple of `n` elements. */
+static gboolean lies_in(guint32 n, const YonosVkPush *push, int binding, int channels)
 {
-    return (push->base[binding] | (guint32)channels) % 4 == 0;
+    return (push->base[binding] | (guint32)channels) % n == 0;
+}
+
+/* Of a convolution's input, which may be two. */
+static gboolean x_lies_in(guint32 n, const YonosVkPush *push)
+{
+    return lies_in(n, push, 0, push->x.c) && (!(fused(push) & 1) || lies_in(n, push, YONOS_CONV_SECOND, push->w.w));
+}
+
+/* Whether an invocation's share of a tile of `n` by `depth`, of which `across` lie side by side, comes out in eights. */
+static gboolean shares_in_eights(guint32 n, guint32 depth, guint32 across, guint32 invocations)
+{
+    return across % 8 == 0 && n * depth / 8 % invocations == 0 && invocations % (across / 8) == 0;
 }
 
 /* FALSE for an op that is no convolution. The pixels of each phase of the stride are a product of their own in the
@@ -82,12 +95,29 @@ static const YonosVkTile *tile_choose(const YonosVkDevice *d, int op, gboolean h
     return yonos_vk_tile_row((guint)dispatch->tile);
 }
 
-/* Constants of shaders/gemm.glsl, and the shader or its twin with cooperative matrices. The operands and the output lie
- * along their channels. */
-static void tile_set(const YonosVkDevice *d, YonosVkPass *pass, const YonosVkTile *tile, YonosVkShader tiled,
-                     YonosVkShader coopmat)
+/* QUADS of shaders/gemm.glsl. The operands and the output lie along their channels. The gradient by x walks along the
+ * channels of both operands at once, so both are read in eights or none. */
+static guint32 quads_of(const YonosVkDevice *d, YonosVkProductKind kind, const YonosVkPush *push, const YonosVkTile *tile,
+                        gboolean half)
 {
-    const YonosVkPush *push = &pass->push;
+    guint32 invocations = yonos_vk_tile_invocations(d, tile);
+    guint32 a_across = kind == YONOS_VK_BY_WEIGHTS ? tile->rows : tile->depth;
+    guint32 b_across = kind == YONOS_VK_BY_DATA ? tile->depth : tile->columns;
+    gboolean a = half && d->features.wide && x_lies_in(8, push) &&
+                 shares_in_eights(tile->rows, tile->depth, a_across, invocations);
+    gboolean b = half && d->features.wide && lies_in(8, push, 1, push->w.c) &&
+                 shares_in_eights(tile->columns, tile->depth, b_across, invocations);
+
+    if (kind == YONOS_VK_BY_DATA)
+        a = b = a && b;
+    return x_lies_in(4, push) | lies_in(4, push, 1, push->w.c) << 1 | lies_in(4, push, YONOS_VK_OUT, push->y.c) << 2 |
+           a << 3 | b << 4;
+}
+
+/* Constants of shaders/gemm.glsl, and the shader or its twin with cooperative matrices. */
+static void tile_set(const YonosVkDevice *d, YonosVkPass *pass, const YonosVkProduct *product, const YonosVkTile *tile,
+                     YonosVkShader tiled, YonosVkShader coopmat)
+{
     guint32 *c = pass->constants;
 
     pass->whole_subgroups = tile->kind == YONOS_VK_COOPMAT;
@@ -98,19 +128,12 @@ static void tile_set(const YonosVkDevice *d, YonosVkPass *pass, const YonosVkTil
     c[4] = tile->depth;
     c[5] = tile->own_rows;
     c[6] = tile->own_columns;
-    c[7] = in_fours(push, 0, push->x.c) | in_fours(push, 1, push->w.c) << 1 |
-           in_fours(push, YONOS_VK_OUT, push->y.c) << 2;
+    c[7] = quads_of(d, product->kind, &pass->push, tile, product->half);
     if (pass->whole_subgroups) {
         c[8] = d->features.m;
         c[9] = d->features.n;
         c[10] = d->features.k;
     }
-}
-
-/* Of a convolution's input, which may be two. */
-static gboolean x_in_fours(const YonosVkPush *push)
-{
-    return in_fours(push, 0, push->x.c) && (!(fused(push) & 1) || in_fours(push, YONOS_CONV_SECOND, push->w.w));
 }
 
 static void plan_direct(YonosVkPass *pass)
@@ -119,7 +142,7 @@ static void plan_direct(YonosVkPass *pass)
     YonosShape sums = sums_of(push);
 
     pass->shader = YONOS_VK_SHADER_conv;
-    pass->constants[0] = (x_in_fours(push) && in_fours(push, 1, push->w.c) ? 1 : 0) | fused(push) << 1;
+    pass->constants[0] = (x_lies_in(4, push) && lies_in(4, push, 1, push->w.c) ? 1 : 0) | fused(push) << 1;
     push->work = (guint32)sums.n * sums.h * over(sums.w, PIXELS);
     pass->groups[0] = over(push->work, 64);
     pass->groups[2] = over(sums.c, 4);
@@ -136,10 +159,8 @@ void yonos_vk_plan_conv(const YonosVkDevice *d, gboolean half, YonosVkDispatch *
         plan_direct(pass);
         return;
     }
-    tile_set(d, pass, tile, YONOS_VK_SHADER_conv_tiled, YONOS_VK_SHADER_conv_coopmat);
+    tile_set(d, pass, &product, tile, YONOS_VK_SHADER_conv_tiled, YONOS_VK_SHADER_conv_coopmat);
     pass->constants[0] = fused(push);
-    if (!x_in_fours(push))
-        pass->constants[7] &= ~1u;
     pass->groups[0] = over(product.rows, tile->rows);
     pass->groups[2] = over(product.columns, tile->columns);
 }
@@ -151,7 +172,7 @@ void yonos_vk_plan_conv_data(const YonosVkDevice *d, gboolean half, YonosVkDispa
     YonosVkProduct product;
     const YonosVkTile *tile = tile_choose(d, YONOS_OP_CONV_DATA, half, dispatch, &product);
 
-    tile_set(d, pass, tile, YONOS_VK_SHADER_conv_data, YONOS_VK_SHADER_conv_data_coopmat);
+    tile_set(d, pass, &product, tile, YONOS_VK_SHADER_conv_data, YONOS_VK_SHADER_conv_data_coopmat);
     pass->groups[0] = over(product.rows, tile->rows);
     pass->groups[2] = over(product.columns, tile->columns) * stride * stride;
 }
@@ -191,7 +212,7 @@ void yonos_vk_plan_conv_weights(const YonosVkDevice *d, gboolean half, YonosVkDi
     const YonosVkTile *tile = tile_choose(d, YONOS_OP_CONV_WEIGHTS, half, dispatch, &product);
     guint32 row_tiles = over(product.rows, tile->rows), column_tiles = over(product.columns, tile->columns);
 
-    tile_set(d, pass, tile, YONOS_VK_SHADER_conv_weights, YONOS_VK_SHADER_conv_weights_coopmat);
+    tile_set(d, pass, &product, tile, YONOS_VK_SHADER_conv_weights, YONOS_VK_SHADER_conv_weights_coopmat);
     share_out(push, product.depth, 4 * tile->depth, (guint64)row_tiles * column_tiles, yonos_shape_elements(push->y));
     pass->groups[0] = row_tiles;
     pass->groups[2] = column_tiles * push->shares;

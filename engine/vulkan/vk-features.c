@@ -150,6 +150,7 @@ void yonos_vk_features_find(VkInstance instance, VkPhysicalDevice physical, Yono
     vkGetPhysicalDeviceFeatures2(physical, &c.root);
     find_subgroups(physical, sizes && c.size.subgroupSizeControl && c.size.computeFullSubgroups, f);
     f->half = c.storage.storageBuffer16BitAccess && !hidden("YONOS_DISABLE_F16");
+    f->wide = f->half && !hidden("YONOS_DISABLE_WIDE");
     f->coopmat = f->half && f->subgroups && c.memory.vulkanMemoryModel && c.half.shaderFloat16 &&
                  c.matrix.cooperativeMatrix && !hidden("YONOS_DISABLE_COOPMAT") &&
                  find_matrices(instance, physical, f);

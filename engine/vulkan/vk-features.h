@@ -5,9 +5,10 @@
 #include <vulkan/vulkan.h>
 
 /* What a device can do beyond Vulkan 1.1 that kernels profit from. Every capability has a switch: set to 1, the
- * environment variables YONOS_DISABLE_F16, YONOS_DISABLE_COOPMAT and YONOS_DISABLE_SUBGROUPS hide it. */
+ * environment variables YONOS_DISABLE_F16, YONOS_DISABLE_WIDE, YONOS_DISABLE_COOPMAT and YONOS_DISABLE_SUBGROUPS hide it. */
 typedef struct {
     gboolean half;       /* fp16 in storage buffers */
+    gboolean wide;       /* loads of 16 bytes of it, where channels are in eights */
     gboolean subgroups;  /* arithmetic among the invocations of a subgroup */
     guint32 subgroup;    /* invocations in one, of the kernels with cooperative matrices */
     gboolean sized;      /* that size is asked for, as the device has several */

@@ -79,6 +79,10 @@ static const Kernel table[YONOS_OP_COUNT] = {
     [YONOS_OP_WINDOW_GRAD] = KERNEL(window_grad, size_elements),
 };
 
+/* By shader: the same with subgroup arithmetic, or 0. */
+#define TWIN(name) [YONOS_VK_SHADER_##name] = YONOS_VK_SHADER_##name##_subgroup,
+static const YonosVkShader twins[YONOS_VK_SHADER_COUNT] = {YONOS_VK_REDUCTIONS(TWIN)};
+
 typedef struct {
     YonosVkShader shader;
     guint32 constants[YONOS_VK_CONSTANTS];
@@ -221,6 +225,8 @@ gboolean yonos_vk_kernels_dispatch(YonosVkKernels *kernels, YonosVkDevice *d, co
         kernel->plan(d, kernels->half, dispatch);
     else
         kernel->size(&pass->push, pass->groups);
+    if (d->features.subgroups && twins[pass->shader])
+        pass->shader = twins[pass->shader];
     for (int k = 0; k < dispatch->n_passes; k++)
         if (!groups_fit(d, yonos_op(node->op)->name, dispatch->pass[k].groups, error) ||
             !pipeline_find(kernels, d, &dispatch->pass[k], error))

@@ -8,6 +8,7 @@
     extern const guint32 yonos_shader_##name##_f16[];                                                                  \
     extern const gsize yonos_shader_##name##_f16_size;
 YONOS_VK_SHADERS(DECLARE)
+YONOS_VK_SUBGROUP_SHADERS(DECLARE)
 YONOS_VK_COOPMAT_SHADERS(DECLARE_COOPMAT)
 
 #define ROW(name)                                                                                                      \
@@ -18,7 +19,7 @@ static const struct {
     const char *name;
     const guint32 *code[2]; /* fp32, fp16 */
     const gsize *size[2];
-} shaders[] = {YONOS_VK_SHADERS(ROW) YONOS_VK_COOPMAT_SHADERS(ROW_COOPMAT)};
+} shaders[] = {YONOS_VK_SHADERS(ROW) YONOS_VK_SUBGROUP_SHADERS(ROW) YONOS_VK_COOPMAT_SHADERS(ROW_COOPMAT)};
 
 const char *yonos_vk_shader_name(YonosVkShader shader)
 {

@@ -11,12 +11,20 @@
     X(max_pool) X(max_pool_grad) X(unit_norm) X(unit_norm_grad) X(hinge) X(hinge_grad)                                 \
     X(window) X(window_grad) X(planes_in) X(planes_out)
 
+/* Reductions that have a twin with subgroup arithmetic. */
+#define YONOS_VK_REDUCTIONS(X)                                                                                         \
+    X(group_norm) X(group_norm_data) X(group_norm_scale) X(unit_norm) X(unit_norm_grad) X(l1) X(mse) X(hinge)
+#define YONOS_VK_SUBGROUP_SHADERS(X)                                                                                   \
+    X(group_norm_subgroup) X(group_norm_data_subgroup) X(group_norm_scale_subgroup) X(unit_norm_subgroup)              \
+    X(unit_norm_grad_subgroup) X(l1_subgroup) X(mse_subgroup) X(hinge_subgroup)
+
 /* With cooperative matrices, so for fp16 only. */
 #define YONOS_VK_COOPMAT_SHADERS(X) X(conv_coopmat) X(conv_data_coopmat) X(conv_weights_coopmat)
 
 #define YONOS_VK_SHADER_ID(name) YONOS_VK_SHADER_##name,
 typedef enum {
-    YONOS_VK_SHADERS(YONOS_VK_SHADER_ID) YONOS_VK_COOPMAT_SHADERS(YONOS_VK_SHADER_ID) YONOS_VK_SHADER_COUNT
+    YONOS_VK_SHADERS(YONOS_VK_SHADER_ID) YONOS_VK_SUBGROUP_SHADERS(YONOS_VK_SHADER_ID)
+    YONOS_VK_COOPMAT_SHADERS(YONOS_VK_SHADER_ID) YONOS_VK_SHADER_COUNT
 } YonosVkShader;
 #undef YONOS_VK_SHADER_ID
 

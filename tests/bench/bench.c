@@ -39,7 +39,8 @@ YonosExecutor *bench_executor(const Bench *b, const YonosGraph *graph)
     } else {
 #ifdef HAVE_VULKAN
         const char *precision = g_getenv("YONOS_PRECISION");
-        YonosVulkanOptions options = {strcmp(b->device, "gpu") ? b->device : NULL, YONOS_VULKAN_HALF_ON_GPU, 0};
+        YonosVulkanOptions options = {.device = strcmp(b->device, "gpu") ? b->device : NULL,
+                                      .half = YONOS_VULKAN_HALF_ON_GPU};
         if (precision && *precision)
             options.half = strcmp(precision, "fp16") ? YONOS_VULKAN_SINGLE : YONOS_VULKAN_HALF;
         ex = yonos_vulkan_executor_new(graph, &options, &error);
