@@ -115,7 +115,7 @@ static void test_vulkan(gconstpointer model)
     else if (g_test_slow())
         check_stream(model, tested_device(), 2, FRAMES, SAME_CAPS, WARM);
     else
-        check_stream(model, tested_device(), 2, 120, 5, 60);
+        check_stream(model, tested_device(), 2, 36, 3, 18);
 }
 #endif
 
