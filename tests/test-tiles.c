@@ -211,12 +211,14 @@ static void test_fails_anywhere(void)
     }
     for (guint k = 0; k < G_N_ELEMENTS(calls); k++) {
         guint n = 0, failures = 0;
+        spy_transfer_queues = (k + 2) % 3;
         /* the first few, then every fifth */
         for (; fails_from(calls[k], n, k % 2 ? SPY_DEVICE_LOST : SPY_OUT_OF_HOST_MEMORY); n += n < 3 ? 1 : 5)
             failures++;
         g_test_message("%s: %u failures, up to the call %u", calls[k], failures, n);
         g_assert_cmpuint(failures, >, 0);
     }
+    spy_transfer_queues = 0;
 }
 #endif
 

@@ -10,6 +10,7 @@ const char *spy_fails;
 int spy_result;
 guint spy_fails_at;
 guint64 spy_most_memory;
+guint spy_transfer_queues;
 gboolean spy_pretends_gpu, spy_drops_barriers, spy_skips_half, spy_skips_all;
 
 const guint32 *spy_skips_code;
@@ -46,6 +47,10 @@ SPY(vkCreateInstance, 0, (const VkInstanceCreateInfo *i, const VkAllocationCallb
 VKAPI_ATTR VkResult VKAPI_CALL vkCreateDevice(VkPhysicalDevice d, const VkDeviceCreateInfo *i,
                                               const VkAllocationCallbacks *a, VkDevice *o)
 {
+    VkDeviceCreateInfo without_transfers = *i;
+
+    without_transfers.queueCreateInfoCount = 1; /* they are the first family's queue */
+    i = spy_transfer_queues ? &without_transfers : i;
     is_half = FALSE;
     for (const VkBaseInStructure *s = i->pNext; s; s = s->pNext)
         if (s->sType == VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_16BIT_STORAGE_FEATURES)
@@ -62,8 +67,44 @@ VKAPI_ATTR void VKAPI_CALL vkCmdDispatch(VkCommandBuffer c, uint32_t x, uint32_t
         ((PFN_vkCmdDispatch)real("vkCmdDispatch"))(c, x, y, z);
 }
 
-SPY(vkCreateBuffer, 1, (VkDevice d, const VkBufferCreateInfo *i, const VkAllocationCallbacks *a, VkBuffer *o),
-    (d, i, a, o))
+VKAPI_ATTR void VKAPI_CALL vkGetPhysicalDeviceQueueFamilyProperties(VkPhysicalDevice d, uint32_t *n,
+                                                                    VkQueueFamilyProperties *o)
+{
+    uint32_t most = *n;
+
+    ((PFN_vkGetPhysicalDeviceQueueFamilyProperties)real("vkGetPhysicalDeviceQueueFamilyProperties"))(d, n, o);
+    if (spy_transfer_queues && o && *n == 1 && most > 1)
+        o[(*n)++] = (VkQueueFamilyProperties){VK_QUEUE_TRANSFER_BIT, spy_transfer_queues, 64, {1, 1, 1}};
+}
+
+VKAPI_ATTR void VKAPI_CALL vkGetDeviceQueue(VkDevice d, uint32_t family, uint32_t k, VkQueue *o)
+{
+    gboolean pretended = spy_transfer_queues && family == 1;
+
+    ((PFN_vkGetDeviceQueue)real("vkGetDeviceQueue"))(d, pretended ? 0 : family, pretended ? 0 : k, o);
+}
+
+VKAPI_ATTR VkResult VKAPI_CALL vkCreateCommandPool(VkDevice d, const VkCommandPoolCreateInfo *i,
+                                                   const VkAllocationCallbacks *a, VkCommandPool *o)
+{
+    VkCommandPoolCreateInfo first = *i;
+
+    first.queueFamilyIndex = spy_transfer_queues ? 0 : i->queueFamilyIndex;
+    return ((PFN_vkCreateCommandPool)real("vkCreateCommandPool"))(d, &first, a, o);
+}
+
+VKAPI_ATTR VkResult VKAPI_CALL vkCreateBuffer(VkDevice d, const VkBufferCreateInfo *i, const VkAllocationCallbacks *a,
+                                              VkBuffer *o)
+{
+    VkBufferCreateInfo of_one_family = *i;
+
+    spy_made++;
+    of_one_family.sharingMode = VK_SHARING_MODE_EXCLUSIVE;
+    return spy_says_no("vkCreateBuffer")
+               ? (VkResult)spy_result
+               : ((PFN_vkCreateBuffer)real("vkCreateBuffer"))(d, spy_transfer_queues ? &of_one_family : i, a, o);
+}
+
 
 VKAPI_ATTR VkResult VKAPI_CALL vkCreateShaderModule(VkDevice d, const VkShaderModuleCreateInfo *i,
                                                     const VkAllocationCallbacks *a, VkShaderModule *o)

@@ -15,6 +15,7 @@ extern const char *spy_fails; /* every call of this name returns spy_result; NUL
 extern int spy_result;
 extern guint spy_fails_at; /* the calls of that name that still go well before */
 extern guint64 spy_most_memory; /* bytes: larger allocations fail; 0: all go through */
+extern guint spy_transfer_queues; /* devices say that they have a family of so many queues for copies */
 extern gboolean spy_pretends_gpu;   /* software devices say that they are discrete GPUs */
 extern gboolean spy_drops_barriers; /* between dispatches */
 extern gboolean spy_skips_half, spy_skips_all; /* dispatches: of devices that store fp16, of all */

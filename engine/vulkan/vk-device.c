@@ -144,9 +144,39 @@ static gboolean find_family(YonosVkDevice *d)
     uint32_t n = MAX_DEVICES;
 
     vkGetPhysicalDeviceQueueFamilyProperties(d->physical, &n, families);
+    d->transfer_queues = 0;
+    for (uint32_t k = 0; k < n && g_strcmp0(g_getenv("YONOS_DISABLE_OVERLAP"), "1"); k++)
+        if (families[k].queueFlags & VK_QUEUE_TRANSFER_BIT && families[k].timestampValidBits > 0 &&
+            !(families[k].queueFlags & (VK_QUEUE_COMPUTE_BIT | VK_QUEUE_GRAPHICS_BIT))) {
+            d->transfer_family = k;
+            d->transfer_queues = MIN(families[k].queueCount, 2);
+        }
     for (d->family = 0; d->family < n; d->family++)
         if (families[d->family].queueFlags & VK_QUEUE_COMPUTE_BIT)
             return TRUE;
+    return FALSE;
+}
+
+/* Downloads, which are the larger, come first; one queue for both would let an upload wait for the network. */
+static gboolean transfers_make(YonosVkDevice *d, GError **error)
+{
+    VkCommandPoolCreateInfo pool = {.sType = VK_STRUCTURE_TYPE_COMMAND_POOL_CREATE_INFO,
+                                    .flags = VK_COMMAND_POOL_CREATE_RESET_COMMAND_BUFFER_BIT,
+                                    .queueFamilyIndex = d->transfer_family};
+
+    d->upload = d->download = d->queue;
+    d->upload_pool = d->download_pool = d->pool;
+    if (!d->transfer_queues)
+        return TRUE;
+    VK(vkCreateCommandPool(d->device, &pool, NULL, &d->transfer_pool));
+    vkGetDeviceQueue(d->device, d->transfer_family, 0, &d->download);
+    d->download_pool = d->transfer_pool;
+    if (d->transfer_queues == 2) {
+        vkGetDeviceQueue(d->device, d->transfer_family, 1, &d->upload);
+        d->upload_pool = d->transfer_pool;
+    }
+    return TRUE;
+fail:
     return FALSE;
 }
 
@@ -232,14 +262,18 @@ static gboolean features_choose(YonosVkDevice *d, const YonosVulkanOptions *opti
 
 static gboolean device_make(YonosVkDevice *d, GError **error)
 {
-    static const float priority = 1;
-    VkDeviceQueueCreateInfo queue = {.sType = VK_STRUCTURE_TYPE_DEVICE_QUEUE_CREATE_INFO,
-                                     .queueFamilyIndex = d->family,
-                                     .queueCount = 1,
-                                     .pQueuePriorities = &priority};
+    static const float priorities[] = {1, 1};
+    VkDeviceQueueCreateInfo queues[] = {{.sType = VK_STRUCTURE_TYPE_DEVICE_QUEUE_CREATE_INFO,
+                                         .queueFamilyIndex = d->family,
+                                         .queueCount = 1,
+                                         .pQueuePriorities = priorities},
+                                        {.sType = VK_STRUCTURE_TYPE_DEVICE_QUEUE_CREATE_INFO,
+                                         .queueFamilyIndex = d->transfer_family,
+                                         .queueCount = d->transfer_queues,
+                                         .pQueuePriorities = priorities}};
     VkDeviceCreateInfo info = {.sType = VK_STRUCTURE_TYPE_DEVICE_CREATE_INFO,
-                               .queueCreateInfoCount = 1,
-                               .pQueueCreateInfos = &queue};
+                               .queueCreateInfoCount = d->transfer_queues ? 2 : 1,
+                               .pQueueCreateInfos = queues};
     VkCommandPoolCreateInfo pool = {.sType = VK_STRUCTURE_TYPE_COMMAND_POOL_CREATE_INFO,
                                     .flags = VK_COMMAND_POOL_CREATE_RESET_COMMAND_BUFFER_BIT,
                                     .queueFamilyIndex = d->family};
@@ -256,7 +290,7 @@ static gboolean device_make(YonosVkDevice *d, GError **error)
     vkGetPhysicalDeviceMemoryProperties(d->physical, &d->memory);
     VK(vkCreateCommandPool(d->device, &pool, NULL, &d->pool));
     VK(vkCreateFence(d->device, &fence, NULL, &d->fence));
-    return yonos_vk_cache_load(d, error);
+    return transfers_make(d, error) && yonos_vk_cache_load(d, error);
 fail:
     return FALSE;
 }
@@ -280,6 +314,7 @@ void yonos_vk_device_close(YonosVkDevice *d)
         vkDestroyPipelineCache(d->device, d->cache, NULL);
         vkDestroyFence(d->device, d->fence, NULL);
         vkDestroyCommandPool(d->device, d->pool, NULL);
+        vkDestroyCommandPool(d->device, d->transfer_pool, NULL);
         vkDestroyDevice(d->device, NULL);
     }
     if (d->messenger) {

@@ -22,6 +22,10 @@ typedef struct {
     uint32_t family;
     VkQueue queue;
     VkCommandPool pool;
+    uint32_t transfer_family, transfer_queues; /* of copies only; 0 queues: it has none that is of use */
+    VkQueue upload, download;                  /* of that family where there is one for them, else `queue` */
+    VkCommandPool upload_pool, download_pool;  /* for their commands; not theirs alone */
+    VkCommandPool transfer_pool;
     VkFence fence;
     VkPipelineCache cache;
     gsize cache_size; /* of what was loaded */

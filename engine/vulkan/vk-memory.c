@@ -31,10 +31,16 @@ gboolean yonos_vk_buffer_make(YonosVkDevice *d, YonosVkBuffer *b, VkDeviceSize s
     VkBufferCreateInfo info = {.sType = VK_STRUCTURE_TYPE_BUFFER_CREATE_INFO,
                                .size = MAX(size, 256),
                                .usage = VK_BUFFER_USAGE_TRANSFER_SRC_BIT | VK_BUFFER_USAGE_TRANSFER_DST_BIT |
-                                        (kind == YONOS_VK_STORAGE ? VK_BUFFER_USAGE_STORAGE_BUFFER_BIT : 0)};
+                                        (kind == YONOS_VK_STAGING ? 0 : VK_BUFFER_USAGE_STORAGE_BUFFER_BIT)};
     VkMemoryAllocateInfo allocate = {.sType = VK_STRUCTURE_TYPE_MEMORY_ALLOCATE_INFO};
     VkMemoryRequirements needs;
+    uint32_t families[] = {d->family, d->transfer_family};
 
+    if (kind != YONOS_VK_STORAGE && d->transfer_queues) {
+        info.sharingMode = VK_SHARING_MODE_CONCURRENT;
+        info.queueFamilyIndexCount = G_N_ELEMENTS(families);
+        info.pQueueFamilyIndices = families;
+    }
     b->size = info.size;
     VK(vkCreateBuffer(d->device, &info, NULL, &b->buffer));
     vkGetBufferMemoryRequirements(d->device, b->buffer, &needs);

@@ -12,7 +12,8 @@ typedef struct {
 
 typedef enum {
     YONOS_VK_STORAGE, /* on the device: storage, source and target of copies */
-    YONOS_VK_STAGING, /* mapped and coherent: source and target of copies */
+    YONOS_VK_SHARED,  /* the same for all queues, not only that which computes */
+    YONOS_VK_STAGING, /* mapped and coherent: source and target of copies on all queues */
 } YonosVkMemoryKind;
 
 /* Fills a zeroed *b; its content is undefined. After a failure *b still wants yonos_vk_buffer_clear. */

@@ -15,6 +15,7 @@ typedef struct {
     YonosVkBuffer sent, in, out, received; /* planes: mapped, on the device, on it, mapped */
     VkDescriptorSet in_set, out_set;
     VkCommandBuffer upload, before, after, download;
+    VkSemaphore uploaded, made; /* between queues, where copies have their own */
     VkFence done;
     guint set; /* of its two sets of stamps: a frame resets the one of the next in its place */
     gint64 began;
@@ -69,9 +70,12 @@ void yonos_vulkan_frames_free(YonosVulkanFrames *f)
     for (guint k = 0; k < f->params.depth; k++) {
         Slot *s = &f->slots[k];
         VkCommandBuffer commands[] = {s->upload, s->before, s->after, s->download};
+        VkCommandPool pools[] = {d->upload_pool, d->pool, d->pool, d->download_pool};
         for (guint i = 0; i < G_N_ELEMENTS(commands); i++)
             if (commands[i])
-                vkFreeCommandBuffers(d->device, d->pool, 1, &commands[i]);
+                vkFreeCommandBuffers(d->device, pools[i], 1, &commands[i]);
+        vkDestroySemaphore(d->device, s->uploaded, NULL);
+        vkDestroySemaphore(d->device, s->made, NULL);
         vkDestroyFence(d->device, s->done, NULL);
         yonos_vk_buffer_clear(d, &s->sent);
         yonos_vk_buffer_clear(d, &s->in);
@@ -119,26 +123,49 @@ static gboolean sets_make(YonosVulkanFrames *f, Slot *s, GError **error)
            yonos_vk_planes_bind(&f->planes, &f->vk->device, out, &s->out_set, error);
 }
 
+/* Those between queues, unsignalled; in the place of older ones. */
+static gboolean semaphores_make(YonosVulkanFrames *f, Slot *s, GError **error)
+{
+    YonosVkDevice *d = &f->vk->device;
+    VkSemaphoreCreateInfo info = {.sType = VK_STRUCTURE_TYPE_SEMAPHORE_CREATE_INFO};
+    VkSemaphore fresh;
+
+    if (d->transfer_queues == 2) {
+        VK(vkCreateSemaphore(d->device, &info, NULL, &fresh));
+        vkDestroySemaphore(d->device, s->uploaded, NULL);
+        s->uploaded = fresh;
+    }
+    if (d->transfer_queues) {
+        VK(vkCreateSemaphore(d->device, &info, NULL, &fresh));
+        vkDestroySemaphore(d->device, s->made, NULL);
+        s->made = fresh;
+    }
+    return TRUE;
+fail:
+    return FALSE;
+}
+
 static gboolean slot_make(YonosVulkanFrames *f, Slot *s, GError **error)
 {
     YonosVkDevice *d = &f->vk->device;
     VkCommandBuffer *commands[] = {&s->upload, &s->before, &s->after, &s->download};
+    VkCommandPool pools[] = {d->upload_pool, d->pool, d->pool, d->download_pool};
     VkCommandBufferAllocateInfo allocate = {.sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_ALLOCATE_INFO,
-                                            .commandPool = d->pool,
                                             .level = VK_COMMAND_BUFFER_LEVEL_PRIMARY,
                                             .commandBufferCount = 1};
     VkFenceCreateInfo fence = {.sType = VK_STRUCTURE_TYPE_FENCE_CREATE_INFO};
     gsize in = f->planes.in_packing.size, out = f->planes.out_packing.size;
 
-    if (!buffer_make(f, &s->sent, in, YONOS_VK_STAGING, error) ||
-        !buffer_make(f, &s->in, in, YONOS_VK_STORAGE, error) ||
-        !buffer_make(f, &s->out, out, YONOS_VK_STORAGE, error) ||
+    if (!buffer_make(f, &s->sent, in, YONOS_VK_STAGING, error) || !buffer_make(f, &s->in, in, YONOS_VK_SHARED, error) ||
+        !buffer_make(f, &s->out, out, YONOS_VK_SHARED, error) ||
         !buffer_make(f, &s->received, out, YONOS_VK_STAGING, error) || !sets_make(f, s, error))
         return FALSE;
-    for (guint k = 0; k < G_N_ELEMENTS(commands); k++)
+    for (guint k = 0; k < G_N_ELEMENTS(commands); k++) {
+        allocate.commandPool = pools[k];
         VK(vkAllocateCommandBuffers(d->device, &allocate, commands[k]));
+    }
     VK(vkCreateFence(d->device, &fence, NULL, &s->done));
-    return TRUE;
+    return semaphores_make(f, s, error);
 fail:
     return FALSE;
 }
@@ -257,24 +284,38 @@ static void stamp(const YonosVulkanFrames *f, VkCommandBuffer commands, const Sl
                             f->stamps, stamps_of(f, s, s->set) + which);
 }
 
+/* Waits for one semaphore and signals another, if they are there. */
+static gboolean submit(VkQueue queue, guint32 n, const VkCommandBuffer *commands, VkSemaphore wait, VkSemaphore signal,
+                       VkFence fence, GError **error)
+{
+    VkPipelineStageFlags all = VK_PIPELINE_STAGE_ALL_COMMANDS_BIT;
+    VkSubmitInfo info = {.sType = VK_STRUCTURE_TYPE_SUBMIT_INFO,
+                         .waitSemaphoreCount = wait ? 1 : 0,
+                         .pWaitSemaphores = &wait,
+                         .pWaitDstStageMask = &all,
+                         .commandBufferCount = n,
+                         .pCommandBuffers = commands,
+                         .signalSemaphoreCount = signal ? 1 : 0,
+                         .pSignalSemaphores = &signal};
+
+    VK(vkQueueSubmit(queue, 1, &info, fence));
+    return TRUE;
+fail:
+    return FALSE;
+}
+
 /* A copy with a stamp before it and the next behind it. */
-static gboolean copy(YonosVulkanFrames *f, Slot *s, VkCommandBuffer commands, const YonosVkBuffer *from,
-                     const YonosVkBuffer *to, guint which, VkFence fence, GError **error)
+static gboolean record_copy(YonosVulkanFrames *f, Slot *s, VkCommandBuffer commands, const YonosVkBuffer *from,
+                            const YonosVkBuffer *to, guint which, GError **error)
 {
     VkBufferCopy all = {0, 0, from->size};
-    VkSubmitInfo info = {.sType = VK_STRUCTURE_TYPE_SUBMIT_INFO, .commandBufferCount = 1, .pCommandBuffers = &commands};
 
     if (!yonos_vk_commands_begin(commands, TRUE, error))
         return FALSE;
     stamp(f, commands, s, which);
     vkCmdCopyBuffer(commands, from->buffer, to->buffer, 1, &all);
     stamp(f, commands, s, which + 1);
-    if (!yonos_vk_commands_end(commands, error))
-        return FALSE;
-    VK(vkQueueSubmit(f->vk->device.queue, 1, &info, fence));
-    return TRUE;
-fail:
-    return FALSE;
+    return yonos_vk_commands_end(commands, error);
 }
 
 gboolean yonos_vulkan_frames_begin(YonosVulkanFrames *f, const YonosFrame *in, GError **error)
@@ -285,7 +326,8 @@ gboolean yonos_vulkan_frames_begin(YonosVulkanFrames *f, const YonosFrame *in, G
     s->began = g_get_monotonic_time();
     yonos_frame_pack(&f->planes.in_packing, in, s->sent.map);
     VK(vkResetFences(f->vk->device.device, 1, &s->done));
-    return copy(f, s, s->upload, &s->sent, &s->in, UPLOAD, VK_NULL_HANDLE, error);
+    return record_copy(f, s, s->upload, &s->sent, &s->in, UPLOAD, error) &&
+           submit(f->vk->device.upload, 1, &s->upload, VK_NULL_HANDLE, s->uploaded, VK_NULL_HANDLE, error);
 fail:
     return FALSE;
 }
@@ -337,8 +379,6 @@ static gboolean run(YonosVulkanFrames *f, const YonosVulkanTile *tile, int ours,
 {
     Slot *s = newest(f);
     VkCommandBuffer commands[] = {s->before, tile ? f->vk->run : s->after, s->after};
-    VkSubmitInfo info = {
-        .sType = VK_STRUCTURE_TYPE_SUBMIT_INFO, .commandBufferCount = tile ? 3 : 2, .pCommandBuffers = commands};
 
     if (!first)
         VK(vkQueueWaitIdle(f->vk->device.queue)); /* its commands are recorded anew */
@@ -356,8 +396,8 @@ static gboolean run(YonosVulkanFrames *f, const YonosVulkanTile *tile, int ours,
         stamp(f, s->after, s, MADE);
     if (!yonos_vk_commands_end(s->after, error))
         return FALSE;
-    VK(vkQueueSubmit(f->vk->device.queue, 1, &info, VK_NULL_HANDLE));
-    return TRUE;
+    return submit(f->vk->device.queue, tile ? 3 : 2, commands, first ? s->uploaded : VK_NULL_HANDLE,
+                  last ? s->made : VK_NULL_HANDLE, VK_NULL_HANDLE, error);
 fail:
     return FALSE;
 }
@@ -385,6 +425,13 @@ static void recover(YonosVulkanFrames *f, Slot *s)
 {
     vkDeviceWaitIdle(f->vk->device.device);
     stamps_reset(f, s, NULL);
+    semaphores_make(f, s, NULL);
+}
+
+static gboolean download(YonosVulkanFrames *f, Slot *s, GError **error)
+{
+    return record_copy(f, s, s->download, &s->out, &s->received, DOWNLOAD, error) &&
+           submit(f->vk->device.download, 1, &s->download, s->made, VK_NULL_HANDLE, s->done, error);
 }
 
 void yonos_vulkan_frames_end(YonosVulkanFrames *f, GError *failure)
@@ -393,7 +440,7 @@ void yonos_vulkan_frames_end(YonosVulkanFrames *f, GError *failure)
 
     s->error = failure;
     if (!s->error)
-        copy(f, s, s->download, &s->out, &s->received, DOWNLOAD, s->done, &s->error);
+        download(f, s, &s->error);
     if (!s->error && f->serial)
         wait(f, s, &s->error);
     if (s->error)
