@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The trainer: noise schedule, loader, checkpoints and resume, the whole chain in small from a pack to a model file. */
+/* The trainer: checkpoints and resume, the whole chain in small from a pack to a model file. */
 #include "base/error.h"
 #include "checkpoint.h"
 #include "cpu/cpu-executor.h"
+#include "degrade.h"
 #include "export.h"
 #include "fit.h"
-#include "loader.h"
 #include "models/model-file.h"
 #include "noise.h"
 #include "ops/ops.h"
+#include "small-pack.h"
 #ifdef HAVE_VULKAN
 #include "tested-device.h"
 #include "vulkan/vulkan-executor.h"
@@ -19,108 +20,13 @@
 #include <string.h>
 
 #define SEED 20261123
-#define SIDE 48
+#define SIDE SMALL_PACK_SIDE
 
-static char *folder;
+static char *folder, *pack;
 
 static char *in_folder(const char *name)
 {
     return g_build_filename(folder, name, NULL);
-}
-
-/* Pictures of waves and bars, three of SIDE x SIDE + 5 and one too small for a crop. */
-static void make_pack(void)
-{
-    char *path = in_folder("pack");
-    YonosPackWriter *w = yonos_pack_writer_new(path, NULL);
-    guint8 *rgb = g_new(guint8, 3 * SIDE * (SIDE + 5));
-    GError *error = NULL;
-
-    for (int k = 0; k < 4; k++) {
-        for (int at = 0; at < SIDE * (SIDE + 5) * 3; at++) {
-            int c = at % 3, x = at / 3 % SIDE, y = at / 3 / SIDE;
-            rgb[at] =
-                (guint8)(128 + 60 * sin(x * (0.5 + 0.2 * k) + c) * cos(y * 0.3) + ((x + 2 * y) % 17 < 3 ? 50 : 0));
-        }
-        yonos_pack_writer_add(w, rgb, SIDE, k == 3 ? 8 : SIDE + 5, SIDE * 3, &error);
-        g_assert_no_error(error);
-    }
-    g_assert_true(yonos_pack_writer_finish(w, &error));
-    yonos_pack_writer_free(w);
-    g_free(rgb);
-    g_free(path);
-}
-
-static YonosPack *open_pack(void)
-{
-    char *path = in_folder("pack");
-    GError *error = NULL;
-    YonosPack *pack = yonos_pack_open(path, &error);
-
-    g_assert_no_error(error);
-    g_free(path);
-    return pack;
-}
-
-static void test_noise(void)
-{
-    YonosNoiseLevel level;
-    guint last = 0;
-
-    yonos_noise_level(&level, 1);
-    g_assert_cmpfloat(level.a, ==, 0);
-    g_assert_cmpfloat(level.s, ==, 1);
-    g_assert_cmpfloat(yonos_noise_omega(&level, 5), ==, 1);
-    yonos_noise_level(&level, 0);
-    g_assert_cmpfloat(level.a, ==, 1);
-    g_assert_cmpfloat(yonos_noise_omega(&level, 5), ==, 6);
-    g_assert_cmpfloat(yonos_noise_omega(&level, 0), ==, 1);
-    for (double t = 0; t <= 1; t += 1 / 64.0) {
-        yonos_noise_level(&level, t);
-        g_assert_cmpfloat_with_epsilon(level.a * level.a + level.s * level.s, 1, 1e-6);
-        for (int k = 0; k < YONOS_COMPACT_TIME; k++)
-            g_assert_cmpfloat(fabsf(level.embedding[k]), <=, 1);
-    }
-    for (guint n = 0; n < 16; n++)
-        last += yonos_noise_draw(SEED, 3, n, 16, 1 / 3.0) == 1;
-    g_assert_cmpint(last, >=, 6);
-    g_assert_cmpint(last, <, 16);
-    for (guint n = 0; n < 16; n++)
-        g_assert_true((yonos_noise_draw(SEED, 3, n, 16, 1) == 1) && (yonos_noise_draw(SEED, 3, n, 16, 0) < 1));
-}
-
-static void test_loader(void)
-{
-    YonosPack *pack = open_pack();
-    YonosDegrader *degrader = yonos_degrader_new(32, NULL);
-    YonosLoaderParams params = {
-        .pack = pack, .batch = 3, .crop = 32, .noise = 10, .seed = SEED, .reduced = {FALSE, degrader != NULL}};
-    YonosLoader *whole = yonos_loader_new(&params, NULL), *later;
-    const YonosBatch *a, *b;
-    GError *error = NULL;
-
-    params.first = 5;
-    later = yonos_loader_new(&params, NULL);
-    for (int k = 0; k < 5; k++)
-        a = yonos_loader_next(whole);
-    for (int k = 0; k < 3; k++) {
-        a = yonos_loader_next(whole);
-        b = yonos_loader_next(later);
-        g_assert_cmpmem(a->pictures, 3 * 32 * 32 * 3 * sizeof(float), b->pictures, 3 * 32 * 32 * 3 * sizeof(float));
-        g_assert_cmpmem(a->noise, 10 * sizeof(float), b->noise, 10 * sizeof(float));
-        g_assert_null(a->reduced[0]);
-        if (degrader)
-            g_assert_cmpmem(a->reduced[1], 3 * 8 * 8 * 3 * sizeof(float), b->reduced[1], 3 * 8 * 8 * 3 * sizeof(float));
-    }
-    g_assert_true(memcmp(a->pictures, a->pictures + 32 * 32 * 3, 32 * 32 * 3 * sizeof(float)));
-    yonos_loader_free(whole);
-    yonos_loader_free(later);
-    yonos_degrader_free(degrader);
-    params.crop = 64;
-    g_assert_null(yonos_loader_new(&params, &error));
-    g_assert_error(error, YONOS_ERROR, YONOS_ERROR_FORMAT);
-    g_error_free(error);
-    yonos_pack_free(pack);
 }
 
 static const char *tier = "fast", *device = "cpu", *start_file;
@@ -137,7 +43,7 @@ static gboolean stopped(void)
 
 static gboolean fit(const char *out, const char *stage, int scale, guint64 steps, GError **error)
 {
-    char *pack = in_folder("pack"), *results = in_folder(out);
+    char *results = in_folder(out);
     YonosFitParams p = {.stage = yonos_stage(stage),
                         .tier = tier,
                         .pack = pack,
@@ -170,7 +76,6 @@ static gboolean fit(const char *out, const char *stage, int scale, guint64 steps
 
     g_mkdir_with_parents(results, 0700);
     g_assert_true(yonos_fit(&p, &finished, error) || (error && *error));
-    g_free(pack);
     g_free(results);
     return finished;
 }
@@ -580,9 +485,8 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     g_test_message("seed %d", SEED);
     folder = g_dir_make_tmp("yonos-fit-XXXXXX", NULL);
-    make_pack();
-    g_test_add_func("/fit/noise", test_noise);
-    g_test_add_func("/fit/loader", test_loader);
+    pack = in_folder("pack");
+    small_pack_write(pack);
     g_test_add_func("/fit/resume", test_resume);
     g_test_add_func("/fit/video", test_video);
     g_test_add_func("/fit/refusals", test_refusals);
@@ -594,5 +498,6 @@ int main(int argc, char **argv)
     status = g_test_run();
     remove_folder(folder);
     g_free(folder);
+    g_free(pack);
     return status;
 }
