@@ -6,6 +6,7 @@
 #include "feature-distance.h"
 #include "golden/golden.h"
 #include "graph/gradient.h"
+#include "mesh.h"
 #include "ops/ops.h"
 #include "optimizer.h"
 #include "weights/safetensors.h"
@@ -184,6 +185,67 @@ static void test_rates(void)
     yonos_graph_free(g);
 }
 
+#define SIDE 32
+#define PICTURE (SIDE * SIDE * 3)
+
+/* The mesh in y, a parameter, both SIDE x SIDE, and its gradient by y. */
+static double mesh(const float *y, const float *x_h, float *gradient)
+{
+    YonosGraph *g = yonos_graph_new();
+    YonosTensorId x = input(g, "x_h", 1, SIDE, SIDE, 3), dloss = input(g, "dloss", 1, 1, 1, 1);
+    YonosTensorId p = yonos_graph_param(g, "y", (YonosShape){1, SIDE, SIDE, 3}), loss;
+    YonosTensorId out = input(g, "loss", 1, 1, 1, 1), ones = input(g, "one", 1, 1, 1, 1);
+    YonosBufferId gradients;
+    YonosExecutor *ex;
+    GError *error = NULL;
+    float value, one = 1;
+
+    loss = yonos_mesh(g, p, x, ones);
+    yonos_append(g, YONOS_OP_ACT, 1, &loss, out, (int[]){YONOS_ACT_LEAKY}, 1, 1, 0);
+    gradients = yonos_graph_differentiate(g, loss, dloss);
+    yonos_graph_check(g, &error);
+    g_assert_no_error(error);
+    ex = yonos_cpu_executor_new(g, FALSE, NULL);
+    yonos_executor_write(ex, yonos_graph_find_buffer(g, "x_h"), 0, x_h, PICTURE, NULL);
+    yonos_executor_write(ex, yonos_graph_find_buffer(g, "dloss"), 0, &one, 1, NULL);
+    yonos_executor_write(ex, yonos_graph_find_buffer(g, "one"), 0, &one, 1, NULL);
+    yonos_executor_write(ex, g->param_buffer, yonos_graph_find_param(g, "y")->offset, y, PICTURE, NULL);
+    g_assert_true(yonos_executor_run(ex, &error));
+    yonos_executor_read(ex, yonos_graph_find_buffer(g, "loss"), 0, &value, 1, NULL);
+    yonos_executor_read(ex, gradients, yonos_graph_find_param(g, "y")->offset, gradient, PICTURE, NULL);
+    yonos_executor_free(ex);
+    yonos_graph_free(g);
+    return value;
+}
+
+/* A mesh on gray counts with its square, noise as strong next to nothing. The gradient is that of finite differences.
+ */
+static void test_mesh(void)
+{
+    float x_h[PICTURE], y[PICTURE], gradient[PICTURE], unused[PICTURE];
+
+    for (int k = 0; k < PICTURE; k++) {
+        x_h[k] = 0.5f;
+        y[k] = 0.5f + ((k / 3 % SIDE + k / 3 / SIDE) % 2 ? 0.1f : -0.1f);
+    }
+    g_assert_cmpfloat_with_epsilon(mesh(y, x_h, unused), 0.01, 1e-5);
+    for (int k = 0; k < PICTURE; k++)
+        y[k] = 0.5f + (yonos_random_uniform(1, k) < 0.5 ? 0.1f : -0.1f);
+    g_assert_cmpfloat(mesh(y, x_h, gradient), <, 0.0015);
+    for (int k = 0; k < PICTURE; k += 127) {
+        float was = y[k], step = 1e-2f;
+        double more, less;
+        y[k] = was + step;
+        more = mesh(y, x_h, unused);
+        y[k] = was - step;
+        less = mesh(y, x_h, unused);
+        y[k] = was;
+        g_test_message("seed 1, element %d: gradient %g, by differences %g", k, gradient[k],
+                       (more - less) / (2 * step));
+        g_assert_cmpfloat_with_epsilon(gradient[k], (more - less) / (2 * step), 2e-7);
+    }
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -193,6 +255,7 @@ int main(int argc, char **argv)
         g_free(path);
     }
     g_test_add_func("/losses/adversary", test_adversary);
+    g_test_add_func("/losses/mesh", test_mesh);
     g_test_add_func("/losses/rates", test_rates);
     return g_test_run();
 }

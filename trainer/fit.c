@@ -67,6 +67,7 @@ static gboolean build(Fit *f, GError **error)
     f->executor = yonos_executor_new(g, p->device, p->half, error);
     if (!f->executor || !write_constant(f->executor, "one", 1, error) ||
         !write_constant(f->executor, "perceptual", (float)p->perceptual, error) ||
+        !write_constant(f->executor, "mesh", (float)p->mesh, error) ||
         !write_constant(f->executor, "steady", (float)p->steady, error))
         return FALSE;
     f->optimizer = yonos_optimizer_new(g, f->gradients, p->seed);
@@ -358,6 +359,8 @@ static char *describe(const YonosFitParams *p, const char *name)
         g_string_append_printf(run, " features %s perceptual %g adversarial %g discriminator-rate %g",
                                p->params.features ? "squeezenet" : "encoder", p->perceptual, p->adversarial,
                                p->discriminator_rate);
+    if (p->params.meshless)
+        g_string_append_printf(run, " mesh %g", p->mesh);
     return g_string_free(run, FALSE);
 }
 

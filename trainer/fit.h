@@ -11,16 +11,17 @@ typedef struct {
     const char *folder; /* results of earlier stages and of this one; checkpoints, loss logs */
     const char *device; /* as in device.h */
     guint64 steps, seed;
-    double rate;               /* at its highest: it rises over the first steps and falls as a half cosine to 1 % */
-    double decay, clip;        /* of AdamW; largest norm of the gradient */
-    double average;            /* decay of the exponential moving average that becomes the result */
+    double rate;        /* at its highest: it rises over the first steps and falls as a half cosine to 1 % */
+    double decay, clip; /* of AdamW; largest norm of the gradient */
+    double average;     /* decay of the exponential moving average that becomes the result */
     /* Of an adversarial stage: the weights of the losses beside L1; the discriminator's highest rate. The adversarial
      * loss counts after a tenth of the steps, in full after two. */
     double perceptual, adversarial, discriminator_rate;
     double last, omega; /* of a denoiser: the share of a batch that is at t = T; the most of a^2 / s^2 that counts */
-    double steady; /* weight of what flickers, where params.steady */
-    const char *start; /* weights file that trained parameters begin with: those it has of that name and shape; NULL */
-    gboolean half; /* tensors in fp16, weights and the optimiser's state in fp32: for a GPU; the loss is scaled */
+    double steady;      /* weight of what flickers, where params.steady */
+    double mesh;        /* of what repeats with the latent grid, where params.meshless */
+    const char *start;  /* weights file that trained parameters begin with: those it has of that name and shape; NULL */
+    gboolean half;      /* tensors in fp16, weights and the optimiser's state in fp32: for a GPU; the loss is scaled */
     guint checkpoint_every;    /* seconds */
     gboolean quiet;            /* no progress on stdout */
     gboolean (*stopped)(void); /* asked once a step; TRUE: write a checkpoint and end with *finished FALSE */

@@ -2,6 +2,7 @@
 #include "stage.h"
 #include "discriminator.h"
 #include "feature-distance.h"
+#include "mesh.h"
 #include "ops/ops.h"
 
 /* The autoencoder codes what bicubic enlargement by BASE lacks: what an LR picture holds anyway would fill a latent of
@@ -218,8 +219,9 @@ static YonosTensorId build_decoder(YonosGraph *g, const YonosStageParams *p)
     return fidelity_loss(g, p, &d);
 }
 
-/* The fidelity loss + w_p FD(y, x_h) - w_a mean A(y), and the loss of the discriminator A. Both judges have strides of
- * their own: they see a part of the pictures that begins at any phase, or a mesh in step with them would go unseen. */
+/* The fidelity loss + w_p FD(y, x_h) - w_a mean A(y) + w_m mesh(y, x_h), and the loss of the discriminator A. Both
+ * judges have strides of their own: they see a part of the pictures that begins at any phase, or a mesh in step with
+ * them would go unseen. */
 static YonosTensorId build_perceptual(YonosGraph *g, const YonosStageParams *p)
 {
     Decoded d;
@@ -231,6 +233,8 @@ static YonosTensorId build_perceptual(YonosGraph *g, const YonosStageParams *p)
     YonosTensorId shown = yonos_graph_input(g, "loss", YONOS_F32, (YonosShape){1, 1, 1, 1});
 
     loss = and_weighted(g, loss, yonos_feature_distance(g, kind, y, x_h, one), "perceptual");
+    if (p->meshless)
+        loss = and_weighted(g, loss, yonos_mesh(g, y, x_h, one), "mesh");
     yonos_append(g, YONOS_OP_ACT, 1, &loss, shown, (int[]){YONOS_ACT_LEAKY}, 1, 1, 0);
     loss = and_weighted(g, loss, yonos_adversarial_loss(g, y, base), "adversarial");
     return yonos_add(g, loss, yonos_discriminator_loss(g, y, x_h, base), 1);

@@ -8,12 +8,13 @@
 
 typedef struct {
     const YonosCompactTier *tier;
-    int scale;       /* N; 0 for the autoencoder, which has none */
-    int batch, crop; /* pictures a step, and their side: a multiple of YONOS_COMPACT_GRID */
-    gboolean video;  /* x_l is degraded by the loader: inputs "x_l2", "x_l4", "x_l8"; not the autoencoder's */
-    gboolean predict_v; /* the student's output is v^, and z^ = a z_t - s v^; else it is z^ */
-    gboolean faithful;  /* the denoiser's input path is the paper's, z_l = E(bicubic(x_l)), instead of E_N(x_l) */
-    gboolean steady;    /* the decoder's crop is two frames of a pan, and what flickers between them costs */
+    int scale;            /* N; 0 for the autoencoder, which has none */
+    int batch, crop;      /* pictures a step, and their side: a multiple of YONOS_COMPACT_GRID */
+    gboolean video;       /* x_l is degraded by the loader: inputs "x_l2", "x_l4", "x_l8"; not the autoencoder's */
+    gboolean predict_v;   /* the student's output is v^, and z^ = a z_t - s v^; else it is z^ */
+    gboolean faithful;    /* the denoiser's input path is the paper's, z_l = E(bicubic(x_l)), instead of E_N(x_l) */
+    gboolean steady;      /* the decoder's crop is two frames of a pan, and what flickers between them costs */
+    gboolean meshless;    /* of the perceptual stage: what repeats with the latent grid costs */
     const char *features; /* of the perceptual loss: weights file of SqueezeNet, NULL: our own E */
 } YonosStageParams;
 
@@ -25,7 +26,7 @@ typedef struct {
 /* Where in the crop, 0 to this, begins what the judges of the perceptual stage see: input "phase" {batch, 1, 1, 2}. */
 #define YONOS_STAGE_PHASE 8
 
-/* Metadata key of a denoiser's file: "v" or "z" (also where it is missing). Its input path is named as in a model file. */
+/* Metadata key of a denoiser's file: "v" or "z" (also where it is missing). The input path's key is a model file's. */
 #define YONOS_STAGE_PREDICT "predict"
 
 /* Which noise levels a stage sees: none; the whole schedule and t = T; t = T only. */
@@ -58,7 +59,7 @@ const YonosStage *yonos_stage(const char *name);
 const YonosStage *yonos_stage_at(guint i);
 
 /* Whether a discriminator is trained beside the decoder: the stage takes the weights of its losses as inputs
- * "perceptual" and "adversarial" {1, 1, 1, 1}, and its result is the decoder alone. */
+ * "perceptual", "adversarial" and, where meshless, "mesh" {1, 1, 1, 1}, and its result is the decoder alone. */
 gboolean yonos_stage_is_adversarial(const YonosStage *stage);
 
 /* Path of the stage's result for a scale in `folder`; free with g_free. */

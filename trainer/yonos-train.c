@@ -68,7 +68,7 @@ typedef struct {
     char *tier, *pack, *folder, *device, *set, *predict, *features, *start;
     int scale, batch, crop, checkpoint;
     gint64 steps, seed;
-    double rate, decay, clip, average, perceptual, adversarial, discriminator_rate, steady, last, omega;
+    double rate, decay, clip, average, perceptual, adversarial, discriminator_rate, steady, mesh, last, omega;
     gboolean quiet, faithful, half;
 } FitOptions;
 
@@ -101,6 +101,7 @@ static gboolean fit_run(const FitOptions *o, const char *name, GError **error)
                         .adversarial = o->adversarial,
                         .discriminator_rate = o->discriminator_rate,
                         .steady = o->steady,
+                        .mesh = o->mesh,
                         .last = o->last,
                         .omega = o->omega,
                         .half = o->half,
@@ -118,6 +119,7 @@ static gboolean fit_run(const FitOptions *o, const char *name, GError **error)
                                   .predict_v = !g_strcmp0(o->predict, "v"),
                                   .faithful = o->faithful,
                                   .steady = o->steady > 0,
+                                  .meshless = o->mesh > 0,
                                   .features = o->features};
     if (!stage)
         return no_stage(name, error);
@@ -140,6 +142,8 @@ static gboolean fit_run(const FitOptions *o, const char *name, GError **error)
         return usage(error, "A student cannot predict '%s', only z or v.", o->predict);
     if (o->features && !yonos_stage_is_adversarial(stage))
         return usage(error, "Stage '%s' has no perceptual loss; leave --features out.", name);
+    if (o->mesh && (!yonos_stage_is_adversarial(stage) || !(o->mesh > 0)))
+        return usage(error, "Only the perceptual stage weighs a mesh, by a positive number.");
     if (!(o->perceptual >= 0) || !(o->adversarial >= 0) || !(o->discriminator_rate >= 0))
         return usage(error, "The losses' weights and the discriminator's rate cannot be negative.");
     if (o->steady && (stage->levels != YONOS_LEVELS_LAST || p.params.video || !(o->steady > 0)))
@@ -204,10 +208,12 @@ static gboolean fit(int argc, char **argv, GError **error)
         {"discriminator-rate", 0, 0, G_OPTION_ARG_DOUBLE, &o.discriminator_rate,
          "Highest learning rate of the discriminator (3e-4)", "R"},
         {"steady", 0, 0, G_OPTION_ARG_DOUBLE, &o.steady, "Weight of what flickers in pans beside L1 (0)", "W"},
+        {"mesh", 0, 0, G_OPTION_ARG_DOUBLE, &o.mesh,
+         "Weight of what repeats with the latent grid, beside the perceptual loss (0)", "W"},
         {"last", 0, 0, G_OPTION_ARG_DOUBLE, &o.last, "Share of a denoiser's batch at t = T (1/3)", "0..1"},
         {"omega", 0, 0, G_OPTION_ARG_DOUBLE, &o.omega, "Its loss weighs min(a^2 / s^2, W) + 1 (5)", "W"},
-        {"start", 0, 0, G_OPTION_ARG_FILENAME, &o.start, "Weights to begin with, where it has them, in place of an earlier stage's",
-         "FILE"},
+        {"start", 0, 0, G_OPTION_ARG_FILENAME, &o.start,
+         "Weights to begin with, where it has them, in place of an earlier stage's", "FILE"},
         {"seed", 0, 0, G_OPTION_ARG_INT64, &o.seed, "Seed of weights, crops and noise (1)", "N"},
         {"quiet", 0, 0, G_OPTION_ARG_NONE, &o.quiet, "No progress line", NULL},
         {"checkpoint", 0, 0, G_OPTION_ARG_INT, &o.checkpoint, "Seconds between checkpoints (120)", "S"},
