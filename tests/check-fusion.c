@@ -97,9 +97,8 @@ static YonosTensorId build_refused(YonosGraph *g, YonosShape s)
 }
 
 static const Case cases[] = {
-    {"residual", build_residual, 1},       {"shuffle", build_shuffle, 1},
-    {"concat", build_concat, 1},           {"concat-odd", build_concat_odd, 1},
-    {"end", build_end, 1},                 {"cropped-end", build_cropped_end, 1},
+    {"residual", build_residual, 1},     {"shuffle", build_shuffle, 1}, {"concat", build_concat, 1},
+    {"concat-odd", build_concat_odd, 1}, {"end", build_end, 1},         {"cropped-end", build_cropped_end, 1},
     {"refused", build_refused, 8},
 };
 
@@ -118,27 +117,11 @@ static YonosGraph *graph_of(Build build, YonosShape s)
     return g;
 }
 
-static void fill(YonosExecutor *a, YonosExecutor *b)
-{
-    GRand *rand = g_rand_new_with_seed(SEED);
-
-    for (guint i = 0; i < a->graph->buffers->len; i++) {
-        gsize n = g_array_index(a->graph->buffers, YonosBuffer, i).size;
-        float *v = g_new(float, MAX(1, n));
-        for (gsize k = 0; k < n; k++)
-            v[k] = (float)g_rand_int_range(rand, -64, 65) / 128;
-        yonos_executor_write(a, i, 0, v, n, NULL);
-        yonos_executor_write(b, i, 0, v, n, NULL);
-        g_free(v);
-    }
-    g_rand_free(rand);
-}
-
 static void check(YonosExecutor *truth, YonosExecutor *other, double tolerance, const char *what, YonosShape s)
 {
     GError *error = NULL;
 
-    fill(truth, other);
+    compare_fill(truth, other, SEED, 128);
     yonos_executor_run(truth, &error);
     g_assert_no_error(error);
     yonos_executor_run(other, &error);
@@ -193,8 +176,7 @@ static void test_kinds(void)
 #ifdef HAVE_VULKAN
 static YonosExecutor *vulkan(const YonosGraph *g, gboolean half)
 {
-    YonosVulkanOptions options = {.device = tested_device(),
-                                  .half = half ? YONOS_VULKAN_HALF : YONOS_VULKAN_SINGLE};
+    YonosVulkanOptions options = {.device = tested_device(), .half = half ? YONOS_VULKAN_HALF : YONOS_VULKAN_SINGLE};
     GError *error = NULL;
     YonosExecutor *ex = yonos_vulkan_executor_new(g, &options, &error);
 
@@ -242,8 +224,7 @@ static void check_network(int scale, int height, int width, guint nodes)
     YonosTensorId x = yonos_graph_input(g, "x", YONOS_F32, (YonosShape){1, height, width, 3});
     int h = yonos_compact_padded(height, scale) * scale / 8, w = yonos_compact_padded(width, scale) * scale / 8;
     YonosTensorId z = yonos_graph_input(g, "z", YONOS_F32, (YonosShape){1, h, w, YONOS_COMPACT_LATENT});
-    YonosTensorId y = yonos_compact_upscale(g, yonos_compact_tier("fast"), x, z, scale,
-                                           YONOS_COMPACT_INPUT_LR);
+    YonosTensorId y = yonos_compact_upscale(g, yonos_compact_tier("fast"), x, z, scale, YONOS_COMPACT_INPUT_LR);
     GString *rest = g_string_new(NULL);
     guint convolutions = 0;
 

@@ -29,3 +29,19 @@ void compare_executors(YonosExecutor *a, YonosExecutor *b, double tolerance, con
     }
     g_free(what);
 }
+
+void compare_fill(YonosExecutor *a, YonosExecutor *b, guint32 seed, int divisor)
+{
+    GRand *rand = g_rand_new_with_seed(seed);
+
+    for (guint i = 0; i < a->graph->buffers->len; i++) {
+        gsize n = g_array_index(a->graph->buffers, YonosBuffer, i).size;
+        float *v = g_new(float, MAX(1, n));
+        for (gsize k = 0; k < n; k++)
+            v[k] = (float)g_rand_int_range(rand, -64, 65) / divisor;
+        yonos_executor_write(a, i, 0, v, n, NULL);
+        yonos_executor_write(b, i, 0, v, n, NULL);
+        g_free(v);
+    }
+    g_rand_free(rand);
+}

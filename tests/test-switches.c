@@ -16,7 +16,7 @@
 #define SEED 20261125
 
 typedef struct {
-    const char *name;                          /* of the environment variable; NULL: none is set */
+    const char *name;                                /* of the environment variable; NULL: none is set */
     gboolean half, wide, matrices, subgroups, fused; /* what it leaves, where it is there */
 } Switch;
 
@@ -54,37 +54,20 @@ static YonosGraph *reductions(void)
         means[k] = yonos_graph_input(g, names[k], YONOS_F32, scalar);
     yonos_append(g, YONOS_OP_L1, 2, (YonosTensorId[]){x, y}, means[0], NULL, 0, 0, 0);
     yonos_append(g, YONOS_OP_MSE, 3,
-                 (YonosTensorId[]){x, y, yonos_graph_input(g, "of", YONOS_F32, (YonosShape){2, 1, 1, 1})}, means[1], NULL,
-                 0, 0, 0);
+                 (YonosTensorId[]){x, y, yonos_graph_input(g, "of", YONOS_F32, (YonosShape){2, 1, 1, 1})}, means[1],
+                 NULL, 0, 0, 0);
     yonos_append(g, YONOS_OP_HINGE, 1, &x, means[2], (int[]){1, 0}, 2, 0, 0);
     yonos_append(g, YONOS_OP_GROUP_NORM, 3, in, yonos_graph_input(g, "norm", YONOS_F32, s), (int[]){3}, 1, 1e-3f, 0);
-    yonos_append(g, YONOS_OP_GROUP_NORM_DATA, 3, gradient, yonos_graph_input(g, "dx", YONOS_F32, s), (int[]){3}, 1, 1e-3f,
-                 0);
+    yonos_append(g, YONOS_OP_GROUP_NORM_DATA, 3, gradient, yonos_graph_input(g, "dx", YONOS_F32, s), (int[]){3}, 1,
+                 1e-3f, 0);
     to = yonos_graph_input(g, "dscale", YONOS_F32, channels);
     yonos_append(g, YONOS_OP_GROUP_NORM_SCALE, 3, gradient, to, (int[]){3}, 1, 1e-3f, 0);
     yonos_append(g, YONOS_OP_UNIT_NORM, 1, &x, yonos_graph_input(g, "unit", YONOS_F32, s), NULL, 0, 0.5f, 0);
-    yonos_append(g, YONOS_OP_UNIT_NORM_GRAD, 2, (YonosTensorId[]){y, x}, yonos_graph_input(g, "dunit", YONOS_F32, s), NULL,
-                 0, 0.5f, 0);
+    yonos_append(g, YONOS_OP_UNIT_NORM_GRAD, 2, (YonosTensorId[]){y, x}, yonos_graph_input(g, "dunit", YONOS_F32, s),
+                 NULL, 0, 0.5f, 0);
     yonos_graph_check(g, &error);
     g_assert_no_error(error);
     return g;
-}
-
-/* Exact in fp16. */
-static void fill(YonosExecutor *a, YonosExecutor *b)
-{
-    GRand *rand = g_rand_new_with_seed(SEED);
-
-    for (guint i = 0; i < a->graph->buffers->len; i++) {
-        gsize n = g_array_index(a->graph->buffers, YonosBuffer, i).size;
-        float *v = g_new(float, MAX(1, n));
-        for (gsize k = 0; k < n; k++)
-            v[k] = (float)g_rand_int_range(rand, -64, 65) / 512;
-        yonos_executor_write(a, i, 0, v, n, NULL);
-        yonos_executor_write(b, i, 0, v, n, NULL);
-        g_free(v);
-    }
-    g_rand_free(rand);
 }
 
 /* A device has no more features than its precision needs. */
@@ -159,7 +142,7 @@ static void check(const YonosGraph *g, gboolean reduces, const Switch *s, const 
         g_assert_cmpint(ex->graph->nodes->len < g->nodes->len, ==, s->fused);
         g_assert_cmpint(reads_wide(ex), ==, f->wide);
     }
-    fill(truth, ex);
+    compare_fill(truth, ex, SEED, 512);
     yonos_executor_run(truth, &error);
     g_assert_no_error(error);
     yonos_executor_run(ex, &error);

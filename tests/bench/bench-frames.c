@@ -79,9 +79,9 @@ static void report_part(const Bench *b, const char *section, const char *name, d
 void bench_frames(const Bench *b)
 {
     enum { WALL, DEVICE, TO_RGB, UPLOAD, COMPUTE, DOWNLOAD, FROM_RGB, PARTS };
-    static const char *const names[PARTS] = {"frame, wall",          "network, device's clock", "- I420 to R'G'B'",
+    static const char *const names[PARTS] = {"frame, wall",          "network, device's clock", "- planes in",
                                              "- upload",             "- network, wall",         "- download",
-                                             "- R'G'B' to I420"};
+                                             "- planes out"};
     Picture in = picture_new(YONOS_FRAME_I420, b->width, b->height);
     Picture out = picture_new(YONOS_FRAME_I420, b->width * b->scale, b->height * b->scale);
     double *parts[PARTS], open, first;
