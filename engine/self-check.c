@@ -189,11 +189,11 @@ static void collect(Check *c, const YonosExecutor *ex, GHashTable *passed)
 }
 
 /* Exact in half precision; weights are smaller the more of them are summed. */
-static gboolean fill(const Check *c, YonosTensorId id, gboolean is_weight, GError **error)
+static gboolean fill(const Check *c, YonosTensorId id, gboolean is_sum, GError **error)
 {
     const YonosTensor *t = yonos_graph_at(c->graph, id);
     gsize n = yonos_shape_elements(t->shape);
-    int terms = is_weight ? t->shape.n * t->shape.h * t->shape.w : 1;
+    int terms = is_sum ? t->shape.n * t->shape.h * t->shape.w : 1;
     float *values = g_new(float, n), size = ldexpf(1.0f / 64, -(int)lround(log2(terms) / 2));
     gboolean done;
 
@@ -205,12 +205,18 @@ static gboolean fill(const Check *c, YonosTensorId id, gboolean is_weight, GErro
     return done;
 }
 
+static gboolean is_weight(const YonosNode *node, int operand)
+{
+    return (node->op == YONOS_OP_CONV && operand == 1) ||
+           (node->op == YONOS_OP_RESIDUAL_BLOCK && (operand == 1 || operand == 3));
+}
+
 static gboolean fill_all(const Check *c, GError **error)
 {
     for (guint k = 0; k < c->graph->nodes->len; k++) {
         const YonosNode *node = &g_array_index(c->graph->nodes, YonosNode, k);
         for (int i = 0; i < node->n_inputs; i++)
-            if (node->in[i] >= 0 && !fill(c, node->in[i], node->op == YONOS_OP_CONV && i == 1, error))
+            if (node->in[i] >= 0 && !fill(c, node->in[i], is_weight(node, i), error))
                 return FALSE;
     }
     return TRUE;

@@ -32,10 +32,10 @@ if [ "${1:-}" = make ]; then
     exit
 fi
 if [ "${1:-}" != element ]; then
-    in_root ninja -C /build tests/check-conv tests/check-fusion tests/check-ops tests/test-switches tests/test-self-check
+    in_root ninja -C /build tests/check-conv tests/check-fusion tests/check-blocks tests/check-ops tests/test-switches tests/test-self-check
     # tile 7 is the first with cooperative matrices; those that check several choose themselves
     in_root env YONOS_TEST_COOPMAT=1 YONOS_TILE=7 meson test -C /build --no-rebuild --print-errorlogs --timeout-multiplier 3 \
-        prebuilt switches self-check fusion conv ops
+        prebuilt switches self-check fusion blocks conv ops
 fi
 
 if [ ! -e "$root/ready-element" ]; then

@@ -9,6 +9,8 @@ typedef struct {
     YonosFuse what;
     guint *uses, *writers; /* by tensor: nodes that read it, that write it */
     int *producer;         /* by tensor: the last node that writes it, or YONOS_NONE */
+    YonosBlockWanted *wanted; /* NULL: blocks are not looked for, else nothing else is */
+    gpointer user;
 } Fuser;
 
 static YonosNode *node_at(const Fuser *f, int k)
@@ -185,8 +187,44 @@ static gboolean fuse_concat(Fuser *f, int at)
     return TRUE;
 }
 
+/* A 3x3 convolution that keeps size and channels, with a bias, and does nothing in passing but to activate. */
+static gboolean is_plain(const Fuser *f, const YonosNode *node, int act)
+{
+    YonosShape x = yonos_graph_shape(f->graph, node->in[0]), w = yonos_graph_shape(f->graph, node->in[1]);
+
+    return w.n == 3 && w.h == 3 && w.w == x.c && w.c == x.c && node->i[0] == 1 && node->i[1] == 1 &&
+           node->i[2] == act && node->i[3] <= 1 && !node->i[5] && !node->i[6] && operand(node, YONOS_CONV_BIAS) >= 0 &&
+           operand(node, YONOS_CONV_SECOND) < 0 && operand(node, YONOS_CONV_BASE) < 0;
+}
+
+static gboolean fuse_block(Fuser *f, int at)
+{
+    YonosNode *last = node_at(f, at), *conv, block;
+    YonosTensorId x = last->op == YONOS_OP_CONV ? operand(last, YONOS_CONV_RESIDUAL) : YONOS_NONE;
+    int first = x >= 0 ? sole(f, last->in[0], YONOS_OP_CONV, at) : YONOS_NONE;
+
+    if (first < 0)
+        return FALSE;
+    conv = node_at(f, first);
+    if (conv->in[0] != x || operand(conv, YONOS_CONV_RESIDUAL) >= 0 || !is_plain(f, conv, YONOS_ACT_LEAKY) ||
+        !is_plain(f, last, YONOS_ACT_NONE))
+        return FALSE;
+    block = (YonosNode){.op = YONOS_OP_RESIDUAL_BLOCK,
+                        .n_inputs = 5,
+                        .in = {x, conv->in[1], conv->in[YONOS_CONV_BIAS], last->in[1], last->in[YONOS_CONV_BIAS]},
+                        .out = last->out,
+                        .f = {conv->f[0]}};
+    if (!f->wanted(f->graph, &block, f->user))
+        return FALSE;
+    conv->op = REMOVED;
+    *last = block;
+    return TRUE;
+}
+
 static gboolean fuse_node(Fuser *f, int at)
 {
+    if (f->wanted)
+        return fuse_block(f, at);
     switch (node_at(f, at)->op) {
     case YONOS_OP_SHUFFLE:
         return f->what & YONOS_FUSE_SHUFFLE && fuse_shuffle(f, at);
@@ -216,10 +254,10 @@ static YonosGraph *copy(const YonosGraph *graph)
     return g;
 }
 
-YonosGraph *yonos_graph_fuse(const YonosGraph *graph, YonosFuse what)
+static YonosGraph *fuse(const YonosGraph *graph, YonosFuse what, YonosBlockWanted *wanted, gpointer user)
 {
     guint n = MAX(1, graph->tensors->len);
-    Fuser f = {copy(graph), what, g_new(guint, n), g_new(guint, n), g_new(int, n)};
+    Fuser f = {copy(graph), what, g_new(guint, n), g_new(guint, n), g_new(int, n), wanted, user};
 
     count(&f);
     /* in the order of running, so a node's operands are joined before it is looked at */
@@ -233,4 +271,14 @@ YonosGraph *yonos_graph_fuse(const YonosGraph *graph, YonosFuse what)
     g_free(f.writers);
     g_free(f.producer);
     return f.graph;
+}
+
+YonosGraph *yonos_graph_fuse(const YonosGraph *graph, YonosFuse what)
+{
+    return fuse(graph, what, NULL, NULL);
+}
+
+YonosGraph *yonos_graph_fuse_blocks(const YonosGraph *graph, YonosBlockWanted *wanted, gpointer user)
+{
+    return fuse(graph, 0, wanted, user);
 }

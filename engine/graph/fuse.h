@@ -17,3 +17,10 @@ typedef enum {
 /* A graph with the same tensors, buffers and parameters, shared with `graph`, which must not change any more, and fewer
  * nodes. Free it as any other. Joined nodes' tensors are in it, but nobody writes or reads them. */
 YonosGraph *yonos_graph_fuse(const YonosGraph *graph, YonosFuse what);
+
+/* Whether a residual block, a node that is not in the graph yet, is worth joining: it computes the edges of tiles twice. */
+typedef gboolean YonosBlockWanted(const YonosGraph *graph, const YonosNode *block, gpointer user);
+
+/* Likewise of a graph that yonos_graph_fuse made: x + conv(act(conv(x))), both 3x3 and of x's channels, becomes one node
+ * where that is wanted. */
+YonosGraph *yonos_graph_fuse_blocks(const YonosGraph *graph, YonosBlockWanted *wanted, gpointer user);

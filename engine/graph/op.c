@@ -36,6 +36,7 @@ static const YonosOp *const table[YONOS_OP_COUNT] = {
     [YONOS_OP_HINGE_GRAD] = &yonos_op_hinge_grad,
     [YONOS_OP_WINDOW] = &yonos_op_window,
     [YONOS_OP_WINDOW_GRAD] = &yonos_op_window_grad,
+    [YONOS_OP_RESIDUAL_BLOCK] = &yonos_op_residual_block,
 };
 
 const YonosOp *yonos_op(int id)

@@ -41,6 +41,7 @@ typedef enum {
     YONOS_OP_HINGE_GRAD,       /* in: dloss, x; likewise */
     YONOS_OP_WINDOW,           /* i[0] x i[1] pixels of x from an origin a picture; in: x, origin {n, 1, 1, 2} */
     YONOS_OP_WINDOW_GRAD,      /* in: dy, origin; i[0] x i[1] is the size of x */
+    YONOS_OP_RESIDUAL_BLOCK,   /* y = x + conv(act(conv(x, w) + b), v) + c, of graph/fuse.h; in: x, w, b, v, c */
     YONOS_OP_COUNT
 } YonosOpId;
 
@@ -94,4 +95,4 @@ extern const YonosOp yonos_op_l1, yonos_op_l1_grad, yonos_op_mse, yonos_op_mse_g
 extern const YonosOp yonos_op_group_norm_data, yonos_op_group_norm_scale;
 extern const YonosOp yonos_op_resize_grad, yonos_op_extent_grad;
 extern const YonosOp yonos_op_max_pool, yonos_op_max_pool_grad, yonos_op_unit_norm, yonos_op_unit_norm_grad;
-extern const YonosOp yonos_op_hinge, yonos_op_hinge_grad, yonos_op_window, yonos_op_window_grad;
+extern const YonosOp yonos_op_hinge, yonos_op_hinge_grad, yonos_op_window, yonos_op_window_grad, yonos_op_residual_block;

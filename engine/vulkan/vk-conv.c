@@ -52,6 +52,11 @@ static gboolean shares_in_eights(guint32 n, guint32 depth, guint32 across, guint
     return across % 8 == 0 && n * depth / 8 % invocations == 0 && invocations % (across / 8) == 0;
 }
 
+YonosVkProduct yonos_vk_block_product(YonosShape y, gboolean half)
+{
+    return (YonosVkProduct){pixels_of(y), (guint64)y.c, 9 * (guint64)y.c, YONOS_VK_BLOCK, half};
+}
+
 /* FALSE for an op that is no convolution. The pixels of each phase of the stride are a product of their own in the
  * gradient by x: shaders/gather.glsl. */
 static gboolean product_of(int op, const YonosVkPush *push, gboolean half, YonosVkProduct *product)
@@ -71,6 +76,9 @@ static gboolean product_of(int op, const YonosVkPush *push, gboolean half, Yonos
         return TRUE;
     case YONOS_OP_CONV_WEIGHTS:
         *product = (YonosVkProduct){pixels_of(push->y), push->y.c, pixels_of(push->w), YONOS_VK_BY_WEIGHTS, half};
+        return TRUE;
+    case YONOS_OP_RESIDUAL_BLOCK:
+        *product = yonos_vk_block_product(push->y, half);
         return TRUE;
     default:
         return FALSE;

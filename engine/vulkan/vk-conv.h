@@ -13,5 +13,7 @@ YonosVkPlan yonos_vk_plan_conv, yonos_vk_plan_conv_data, yonos_vk_plan_conv_weig
 /* For shaders whose workgroups leave their share of a mean: l1, mse, hinge. */
 YonosVkPlan yonos_vk_plan_mean;
 
-/* The matrix product that a node is; FALSE for one that is no convolution. */
+/* The matrix product that a node is, of a residual block each of its two; FALSE for one that is no convolution. */
 gboolean yonos_vk_conv_product(const YonosGraph *graph, const YonosNode *node, gboolean half, YonosVkProduct *product);
+/* Of a residual block whose output has that shape. */
+YonosVkProduct yonos_vk_block_product(YonosShape y, gboolean half);

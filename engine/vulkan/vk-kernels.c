@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "vulkan/vk-kernels.h"
 #include "base/error.h"
-#include "vulkan/vk-conv.h"
+#include "vulkan/vk-block.h"
 
 #include <string.h>
 
@@ -77,6 +77,7 @@ static const Kernel table[YONOS_OP_COUNT] = {
     [YONOS_OP_HINGE_GRAD] = KERNEL(hinge_grad, size_elements),
     [YONOS_OP_WINDOW] = KERNEL(window, size_elements),
     [YONOS_OP_WINDOW_GRAD] = KERNEL(window_grad, size_elements),
+    [YONOS_OP_RESIDUAL_BLOCK] = PLANNED(residual_block, residual_block),
 };
 
 /* By shader: the same with subgroup arithmetic, or 0. */
@@ -209,11 +210,8 @@ gboolean yonos_vk_kernels_dispatch(YonosVkKernels *kernels, YonosVkDevice *d, co
     const Kernel *kernel = &table[node->op];
     YonosVkPass *pass = &dispatch->pass[0];
 
-    if ((!kernel->size && !kernel->plan) || node->n_inputs > YONOS_VK_OPERANDS) {
-        g_set_error(error, YONOS_ERROR, YONOS_ERROR_UNSUPPORTED,
-                    "Operation '%s' has no Vulkan kernel; use the CPU for this network.", yonos_op(node->op)->name);
-        return FALSE;
-    }
+    if ((!kernel->size && !kernel->plan) || node->n_inputs > YONOS_VK_OPERANDS)
+        goto none;
     memset(dispatch, 0, sizeof *dispatch);
     dispatch->n_passes = 1;
     dispatch->wanted = wanted;
@@ -225,6 +223,8 @@ gboolean yonos_vk_kernels_dispatch(YonosVkKernels *kernels, YonosVkDevice *d, co
         kernel->plan(d, kernels->half, dispatch);
     else
         kernel->size(&pass->push, pass->groups);
+    if (!dispatch->n_passes)
+        goto none;
     if (d->features.subgroups && twins[pass->shader])
         pass->shader = twins[pass->shader];
     for (int k = 0; k < dispatch->n_passes; k++)
@@ -232,6 +232,11 @@ gboolean yonos_vk_kernels_dispatch(YonosVkKernels *kernels, YonosVkDevice *d, co
             !pipeline_find(kernels, d, &dispatch->pass[k], error))
             return FALSE;
     return TRUE;
+none:
+    g_set_error(error, YONOS_ERROR, YONOS_ERROR_UNSUPPORTED,
+                "Operation '%s' has no Vulkan kernel for this device; use the CPU for this network.",
+                yonos_op(node->op)->name);
+    return FALSE;
 }
 
 char *yonos_vk_dispatch_text(const YonosVkDispatch *dispatch, gboolean half)

@@ -9,7 +9,7 @@
     X(concat) X(slice) X(embed) X(shuffle) X(unshuffle) X(nearest) X(sum_blocks) X(resize) X(extent) X(group_norm)     \
     X(l1) X(l1_grad) X(mse) X(mse_grad) X(mix) X(group_norm_data) X(group_norm_scale) X(resize_grad) X(extent_grad)    \
     X(max_pool) X(max_pool_grad) X(unit_norm) X(unit_norm_grad) X(hinge) X(hinge_grad)                                 \
-    X(window) X(window_grad) X(planes_in) X(planes_out)
+    X(window) X(window_grad) X(residual_block) X(planes_in) X(planes_out)
 
 /* Reductions that have a twin with subgroup arithmetic. */
 #define YONOS_VK_REDUCTIONS(X)                                                                                         \
@@ -19,7 +19,8 @@
     X(unit_norm_grad_subgroup) X(l1_subgroup) X(mse_subgroup) X(hinge_subgroup)
 
 /* With cooperative matrices, so for fp16 only. */
-#define YONOS_VK_COOPMAT_SHADERS(X) X(conv_coopmat) X(conv_data_coopmat) X(conv_weights_coopmat)
+#define YONOS_VK_COOPMAT_SHADERS(X)                                                                                    \
+    X(conv_coopmat) X(conv_data_coopmat) X(conv_weights_coopmat) X(residual_block_coopmat)
 
 #define YONOS_VK_SHADER_ID(name) YONOS_VK_SHADER_##name,
 typedef enum {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "vulkan/vk-tile.h"
+#include "vulkan/vk-block.h"
 #include "vulkan/vk-tuned.h"
 
 /* No tiled row needs more than the 128 invocations and 16 KiB of shared memory that every device has; row 1 is what can
@@ -63,6 +64,8 @@ gboolean yonos_vk_tile_can_run(const YonosVkDevice *d, guint row, const YonosVkP
     const VkPhysicalDeviceLimits *limits = &d->properties.limits;
     guint32 invocations = yonos_vk_tile_invocations(d, tile);
 
+    if (product->kind == YONOS_VK_BLOCK)
+        return yonos_vk_block_can_run(d, row, product);
     if (tile->kind != YONOS_VK_COOPMAT)
         return tile->kind != YONOS_VK_DIRECT || product->kind == YONOS_VK_FORWARD;
     return f->coopmat && product->half && tile->own_rows % f->m == 0 && tile->own_columns % f->n == 0 &&

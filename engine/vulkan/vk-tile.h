@@ -16,8 +16,9 @@ typedef struct {
     guint32 own_rows, own_columns; /* an invocation's, or a subgroup's: TM, TN */
 } YonosVkTile;
 
-/* The product that is to be cut: rows by columns, summed over depth. A convolution's, or of its gradients. */
-typedef enum { YONOS_VK_FORWARD, YONOS_VK_BY_DATA, YONOS_VK_BY_WEIGHTS, YONOS_VK_PRODUCTS } YonosVkProductKind;
+/* The product that is to be cut: rows by columns, summed over depth. A convolution's, of its gradients, or of a residual
+ * block, which has a table of its own (vk-block.h). */
+typedef enum { YONOS_VK_FORWARD, YONOS_VK_BY_DATA, YONOS_VK_BY_WEIGHTS, YONOS_VK_BLOCK, YONOS_VK_PRODUCTS } YonosVkProductKind;
 typedef struct {
     guint64 rows, columns, depth;
     YonosVkProductKind kind;

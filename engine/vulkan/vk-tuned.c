@@ -10,7 +10,7 @@
 #define TILES "tiles"
 #define COUNT "%" G_GUINT64_FORMAT
 
-static const char *const kinds[YONOS_VK_PRODUCTS] = {"forward", "by-data", "by-weights"};
+static const char *const kinds[YONOS_VK_PRODUCTS] = {"forward", "by-data", "by-weights", "block"};
 
 /* FALSE for nonsense. */
 static gboolean parse(const char *line, YonosVkTuned *tuned)

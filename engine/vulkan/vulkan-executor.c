@@ -4,6 +4,7 @@
 #include "base/half-rows.h"
 #include "graph/fuse.h"
 #include "graph/plan.h"
+#include "vulkan/vk-block.h"
 #include "vulkan/vk-cache.h"
 #include "vulkan/vk-executor.h"
 
@@ -89,7 +90,7 @@ static void vulkan_free(YonosExecutor *ex)
         yonos_vk_buffer_clear(&vk->device, &vk->scratch);
     }
     yonos_vk_device_close(&vk->device);
-    for (guint k = 0; k < ex->graph->nodes->len; k++)
+    for (guint k = 0; vk->uses && k < ex->graph->nodes->len; k++)
         g_free(vk->uses[k].text);
     g_free(vk->uses);
     yonos_graph_free(vk->fused);
@@ -266,21 +267,51 @@ static gboolean vulkan_profile(YonosExecutor *ex, double *seconds, GError **erro
 static const YonosExecutorClass vulkan_class = {"vulkan",       vulkan_write, vulkan_read,    vulkan_run,
                                                 vulkan_profile, vulkan_free};
 
+typedef struct {
+    const YonosVkDevice *device;
+    const YonosVulkanOptions *options;
+} Blocks;
+
+static gboolean block_wanted(const YonosGraph *graph, const YonosNode *block, gpointer user)
+{
+    const Blocks *b = user;
+    YonosVkProduct product = yonos_vk_block_product(yonos_graph_shape(graph, block->out), b->device->half);
+
+    return yonos_vk_block_fits(graph, block) &&
+           yonos_vk_block_choose(b->device, &product, b->options->blocks > 0 ? b->options->blocks : -1) > 0;
+}
+
+/* What runs, once the device is known, and what each node wants of it. */
+static void join(YonosVkExecutor *vk, const YonosVulkanOptions *options, YonosFuse what)
+{
+    Blocks blocks = {&vk->device, options};
+    YonosGraph *plain = vk->fused;
+
+    if (what && options->blocks >= 0) {
+        vk->base.graph = vk->fused = yonos_graph_fuse_blocks(plain, block_wanted, &blocks);
+        yonos_graph_free(plain);
+    }
+    vk->uses = g_new0(YonosVkUse, MAX(1, vk->fused->nodes->len));
+    for (guint k = 0; k < vk->fused->nodes->len; k++) {
+        gboolean block = g_array_index(vk->fused->nodes, YonosNode, k).op == YONOS_OP_RESIDUAL_BLOCK;
+        vk->uses[k].tile = options->tiles ? options->tiles[k] : block && options->blocks > 0 ? options->blocks : -1;
+    }
+}
+
 YonosExecutor *yonos_vulkan_executor_new(const YonosGraph *graph, const YonosVulkanOptions *options, GError **error)
 {
     YonosVkExecutor *vk = g_new0(YonosVkExecutor, 1);
+    YonosFuse what = g_strcmp0(g_getenv("YONOS_DISABLE_FUSION"), "1") ? YONOS_FUSE_ALL : 0;
     YonosPlan plan = {0};
     gsize most, planned;
     gboolean done;
 
     options = options ? options : &(YonosVulkanOptions){0};
-    vk->fused = yonos_graph_fuse(graph, g_strcmp0(g_getenv("YONOS_DISABLE_FUSION"), "1") ? YONOS_FUSE_ALL : 0);
+    vk->fused = yonos_graph_fuse(graph, what);
     vk->base = (YonosExecutor){.class = &vulkan_class, .graph = vk->fused};
-    vk->uses = g_new0(YonosVkUse, MAX(1, vk->fused->nodes->len));
-    for (guint k = 0; k < vk->fused->nodes->len; k++)
-        vk->uses[k].tile = options->tiles ? options->tiles[k] : -1;
     done = yonos_vk_device_open(&vk->device, options, error);
     if (done) {
+        join(vk, options, what);
         vk->base.element_size = vk->device.half ? sizeof(guint16) : sizeof(float);
         plan_make(vk, &plan);
         most = memory_most(vk, options);

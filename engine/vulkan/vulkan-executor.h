@@ -16,6 +16,7 @@ typedef struct {
     gsize max_memory; /* bytes that it may take; 0: what the driver says is free */
     gsize beside;     /* of them, bytes that others of its device will take */
     gboolean no_matrices; /* no kernels with cooperative matrices */
+    int blocks; /* residual blocks are joined (vk-block.h) by that row where it can run; 0: as measured, -1: not */
     const int *tiles; /* rows of the table of tiles (vk-tile.h), by node of the executor's graph, each where it can run;
                          -1: no matter. NULL: all are */
 } YonosVulkanOptions;
