@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* 10,000 frames of 64x64 whose caps change every 100: memory, open files and threads do not grow. On a Vulkan device, where
- * software takes long, so many with `-m slow` only. */
+ * software takes long, fewer frames that change more often; so many with `-m slow` only. */
 #include "element-check.h"
 #include "small-model.h"
 #ifdef HAVE_VULKAN
@@ -9,6 +9,9 @@
 #endif
 
 #include <glib/gstdio.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 #include <string.h>
 #include <unistd.h>
 
@@ -91,7 +94,7 @@ static void check_stream(const char *model, const char *device, guint in_flight,
     g_assert_cmpuint(came, ==, frames);
     g_assert_cmpuint(after.files, <=, before.files);
     g_assert_cmpuint(after.threads, <=, before.threads);
-    if (SHARE == 1 && !strcmp(device, "cpu")) /* Vulkan: docs/STATE.md, item 1 */
+    if (SHARE == 1)
         g_assert_cmpuint(after.bytes, <=, before.bytes + MOST_GROWTH);
     element_stop(h, el);
     gst_object_unref(el);
@@ -115,7 +118,7 @@ static void test_vulkan(gconstpointer model)
     else if (g_test_slow())
         check_stream(model, tested_device(), 2, FRAMES, SAME_CAPS, WARM);
     else
-        check_stream(model, tested_device(), 2, 36, 3, 18);
+        check_stream(model, tested_device(), 2, 120, 2, 30);
 }
 #endif
 
@@ -124,6 +127,11 @@ int main(int argc, char **argv)
     char *folder, *model;
     int status;
 
+#ifdef __GLIBC__
+    /* else each of a driver's threads, which come and go with the caps, has a heap of its own, and what lies in them grows
+     * for a hundred frames (docs/VULKAN.md) */
+    mallopt(M_ARENA_MAX, 2);
+#endif
     gst_init(&argc, &argv);
     g_test_init(&argc, &argv, NULL);
     folder = g_dir_make_tmp("yonos-stress-XXXXXX", NULL);
