@@ -253,7 +253,7 @@ static YonosExecutor *make_cpu(const YonosNetwork *net, G_GNUC_UNUSED const char
 /* Tiles are reduced together, on the host. */
 static gboolean goes_by_planes(const YonosNetwork *net)
 {
-    return net->params.in && yonos_vulkan_frames_wanted() &&
+    return net->params.in && !net->no_planes && yonos_vulkan_frames_wanted() &&
            (yonos_network_tiles(net) == 1 || !yonos_network_is_reduced(net));
 }
 
@@ -377,10 +377,13 @@ static gboolean use(YonosNetwork *net, MakeExecutor *make, const char *name, GEr
 /* What of the device is not used, where a kernel is wrong, so that its others still are; FALSE: nothing helps. */
 static gboolean avoid(YonosNetwork *net, YonosFault fault, const char *kernel)
 {
-    const char *what = fault == YONOS_FAULT_MATRICES ? "cooperative matrices, so it goes without"
-                                                     : "half precision, so single is used";
+    const char *what = fault == YONOS_FAULT_PLANES     ? "frames, so they are converted on the CPU"
+                       : fault == YONOS_FAULT_MATRICES ? "cooperative matrices, so it goes without"
+                                                       : "half precision, so single is used";
 
-    if (fault == YONOS_FAULT_MATRICES && !net->no_matrices)
+    if (fault == YONOS_FAULT_PLANES)
+        net->no_planes = TRUE;
+    else if (fault == YONOS_FAULT_MATRICES && !net->no_matrices)
         net->no_matrices = TRUE;
     else if (fault >= YONOS_FAULT_HALF && !net->single)
         net->single = TRUE;
@@ -391,6 +394,13 @@ static gboolean avoid(YonosNetwork *net, YonosFault fault, const char *kernel)
     return TRUE;
 }
 
+static gboolean is_right(const YonosNetwork *net, const YonosVulkanOptions *options, YonosFault *fault, GError **error)
+{
+    return yonos_self_check(net->executor, options, fault, error) &&
+           (!net->frames ||
+            yonos_self_check_planes(net->executor, options, net->params.in, net->params.out, fault, error));
+}
+
 static gboolean use_vulkan(YonosNetwork *net, const char *name, GError **error)
 {
     while (use(net, make_vulkan, name, error)) {
@@ -398,7 +408,7 @@ static gboolean use_vulkan(YonosNetwork *net, const char *name, GError **error)
         GError *failure = NULL;
         YonosFault fault;
         gboolean again;
-        if (yonos_self_check(net->executor, &options, &fault, &failure))
+        if (is_right(net, &options, &fault, &failure))
             return TRUE;
         again = g_error_matches(failure, YONOS_ERROR, YONOS_ERROR_WRONG) && avoid(net, fault, failure->message);
         executor_clear(net);

@@ -4,7 +4,10 @@
 #include "base/error.h"
 #include "base/random.h"
 #include "cpu/cpu-executor.h"
+#include "frame/packing.h"
 #include "graph/op.h"
+#include "ops/ops.h"
+#include "vulkan/vulkan-frames.h"
 
 #include <math.h>
 #include <string.h>
@@ -310,6 +313,171 @@ gboolean yonos_self_check(const YonosExecutor *ex, const YonosVulkanOptions *opt
     g_array_unref(c.tiles);
     g_ptr_array_unref(c.kernels);
     g_hash_table_unref(passed);
+    g_free(device);
+    return right;
+}
+
+/* A frame in packed memory, to be freed as plane[0]. */
+static YonosFrame frame_new(const YonosFrameFormat *f)
+{
+    YonosFramePacking packing = yonos_frame_packing(f);
+    guint8 *memory = g_malloc0(packing.size);
+    YonosFrame frame = {{NULL}, {0}};
+
+    for (guint k = 0; k < packing.planes; k++) {
+        frame.plane[k] = memory + packing.offset[k];
+        frame.stride[k] = (int)packing.stride[k];
+    }
+    return frame;
+}
+
+/* What the resize op makes of a picture; FALSE with *error. */
+static gboolean enlarge(const YonosFrameFormat *in, const YonosFrameFormat *out, int channels, float *small,
+                        float *large, GError **error)
+{
+    YonosGraph *g = yonos_graph_new();
+    YonosShape s = {1, in->height, in->width, channels}, l = {1, out->height, out->width, channels};
+    YonosTensorId x = yonos_graph_input(g, "x", YONOS_F32, s), y = yonos_graph_input(g, "y", YONOS_F32, l);
+    YonosExecutor *ex = NULL;
+    gboolean done;
+
+    yonos_append(g, YONOS_OP_RESIZE, 1, &x, y, (int[]){out->height, out->width}, 2, 0, 0);
+    done = yonos_graph_check(g, error) && (ex = yonos_cpu_executor_new(g, TRUE, error)) &&
+           yonos_executor_write(ex, yonos_graph_at(g, x)->buffer, 0, small, yonos_shape_elements(s), error) && yonos_executor_run(ex, error) &&
+           yonos_executor_read(ex, yonos_graph_at(g, y)->buffer, 0, large, yonos_shape_elements(l), error);
+    yonos_executor_free(ex);
+    yonos_graph_free(g);
+    return done;
+}
+
+typedef struct {
+    YonosFrameFormat in, out;
+    YonosFrame given, wanted, made;
+    float small[HEIGHT * WIDTH * 3], large[4 * HEIGHT * WIDTH * 3], other[4 * HEIGHT * WIDTH * 3];
+} Planes;
+
+static gboolean has_alpha(const YonosFrameFormat *f)
+{
+    return f->layout == YONOS_FRAME_PACKED && f->a >= 0;
+}
+
+/* The frame of noise, and what is right. */
+static gboolean planes_fill(Planes *p, GError **error)
+{
+    for (guint k = 0; k < G_N_ELEMENTS(p->small); k++)
+        p->small[k] = (float)yonos_random_uniform(SEED, k);
+    yonos_frame_from_rgb(&p->in, &p->given, p->small, WIDTH);
+    if (has_alpha(&p->in))
+        yonos_frame_from_alpha(&p->in, &p->given, p->small);
+    yonos_frame_to_rgb(&p->in, &p->given, p->small, WIDTH);
+    if (!enlarge(&p->in, &p->out, 3, p->small, p->large, error))
+        return FALSE;
+    yonos_frame_from_rgb(&p->out, &p->wanted, p->large, 2 * WIDTH);
+    if (!has_alpha(&p->in) || !has_alpha(&p->out))
+        return TRUE;
+    yonos_frame_to_alpha(&p->in, &p->given, p->small);
+    if (!enlarge(&p->in, &p->out, 1, p->small, p->large, error))
+        return FALSE;
+    yonos_frame_from_alpha(&p->out, &p->wanted, p->large);
+    return TRUE;
+}
+
+static gboolean planes_run(Planes *p, const YonosVulkanOptions *options, GError **error)
+{
+    YonosVulkanOptions small_options = *options;
+    YonosVulkanFramesParams params = {.in = p->in, .out = p->out, .depth = 1, .x = YONOS_NONE, .y = YONOS_NONE};
+    YonosVulkanFrameTimes times;
+    YonosVulkanFrames *frames;
+    GError *failure = NULL;
+    gboolean done;
+
+    small_options.max_memory = 0;
+    frames = yonos_vulkan_frames_new_plain(&small_options, &params, error);
+    if (!frames)
+        return FALSE;
+    if (yonos_vulkan_frames_begin(frames, &p->given, &failure))
+        yonos_vulkan_frames_run_plain(frames, &failure);
+    yonos_vulkan_frames_end(frames, failure);
+    done = yonos_vulkan_frames_collect(frames, &p->made, &times, error);
+    yonos_vulkan_frames_free(frames);
+    return done;
+}
+
+/* A code more or less is rounding, of chroma it is two or three of R'G'B'. */
+#define NEAR_CODES 0.02f
+
+/* The number of samples that are wrong. */
+static guint planes_compare(Planes *p)
+{
+    guint n = 4 * HEIGHT * WIDTH, wrong = 0;
+
+    yonos_frame_to_rgb(&p->out, &p->wanted, p->large, 2 * WIDTH);
+    yonos_frame_to_rgb(&p->out, &p->made, p->other, 2 * WIDTH);
+    for (guint k = 0; k < 3 * n; k++)
+        wrong += fabsf(p->large[k] - p->other[k]) <= NEAR_CODES ? 0 : 1;
+    if (!has_alpha(&p->out))
+        return wrong;
+    yonos_frame_to_alpha(&p->out, &p->wanted, p->large);
+    yonos_frame_to_alpha(&p->out, &p->made, p->other);
+    for (guint k = 0; k < n; k++)
+        wrong += fabsf(p->large[k] - p->other[k]) <= NEAR_CODES ? 0 : 1;
+    return wrong;
+}
+
+static gboolean planes_check(const YonosVulkanOptions *options, const YonosFrameFormat *in, const YonosFrameFormat *out,
+                             YonosFault *fault, GError **error)
+{
+    Planes *p = g_new0(Planes, 1);
+    guint wrong = 0;
+    gboolean done;
+
+    p->in = *in;
+    p->out = *out;
+    p->in.height = HEIGHT;
+    p->in.width = WIDTH;
+    p->out.height = 2 * HEIGHT;
+    p->out.width = 2 * WIDTH;
+    p->given = frame_new(&p->in);
+    p->wanted = frame_new(&p->out);
+    p->made = frame_new(&p->out);
+    done = planes_fill(p, error) && planes_run(p, options, error);
+    if (done && (wrong = planes_compare(p)) > 0) {
+        *fault = YONOS_FAULT_PLANES;
+        g_set_error(error, YONOS_ERROR, YONOS_ERROR_WRONG,
+                    "Its kernels 'planes_in' and 'planes_out' make %u wrong samples of a frame; update its driver.", wrong);
+    }
+    g_free(p->given.plane[0]);
+    g_free(p->wanted.plane[0]);
+    g_free(p->made.plane[0]);
+    g_free(p);
+    return done && !wrong;
+}
+
+/* All of a format that decides the shaders' constants. */
+static char *format_text(const YonosFrameFormat *f)
+{
+    return g_strdup_printf("%d.%d.%d.%d.%d.%d %g %g %d.%d.%d.%d.%d %d.%d", f->layout, f->pixel_stride, f->r, f->g, f->b, f->a,
+                           f->kr, f->kb, f->full_range, f->chroma_left, f->chroma_top, f->chroma_swapped, f->limited_rgb,
+                           f->depth, f->shift);
+}
+
+gboolean yonos_self_check_planes(const YonosExecutor *ex, const YonosVulkanOptions *options, const YonosFrameFormat *in,
+                                 const YonosFrameFormat *out, YonosFault *fault, GError **error)
+{
+    char *device = yonos_vulkan_executor_identity(ex), *from = format_text(in), *to = format_text(out);
+    char *kernel = g_strdup_printf("planes %s to %s, %s", from, to, yonos_vulkan_executor_info(ex).precision);
+    GHashTable *passed = passed_read(device);
+    gboolean right = g_hash_table_contains(passed, kernel);
+
+    *fault = YONOS_FAULT_NONE;
+    if (!right && (right = planes_check(options, in, out, fault, error))) {
+        g_hash_table_add(passed, g_strdup(kernel));
+        passed_write(device, passed);
+    }
+    g_hash_table_unref(passed);
+    g_free(kernel);
+    g_free(from);
+    g_free(to);
     g_free(device);
     return right;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
+#include "frame.h"
 #include "vulkan/vulkan-executor.h"
 
 /* Trust at start: does a Vulkan device compute as the C references do? Safe from any thread. */
@@ -11,6 +12,7 @@ typedef enum {
     YONOS_FAULT_KERNEL,
     YONOS_FAULT_HALF,     /* a kernel of half precision */
     YONOS_FAULT_MATRICES, /* one with cooperative matrices */
+    YONOS_FAULT_PLANES,   /* a shader that converts frames */
 } YonosFault;
 
 /* Runs each different kernel of an executor (shader, constants with its tile, precision, operands) once, on small tensors
@@ -20,6 +22,11 @@ typedef enum {
  * With the environment variable YONOS_SELF_CHECK=always it is not looked at. */
 gboolean yonos_self_check(const YonosExecutor *ex, const YonosVulkanOptions *options, YonosFault *fault,
                           GError **error);
+
+/* The same for the shaders that convert frames of these formats: a small one of noise, enlarged plainly, must be as
+ * frame.h and the resize op make it. `ex` tells which device that is. */
+gboolean yonos_self_check_planes(const YonosExecutor *ex, const YonosVulkanOptions *options, const YonosFrameFormat *in,
+                                 const YonosFrameFormat *out, YonosFault *fault, GError **error);
 
 /* A node alone, of `graph`, on small tensors of buffers of their own: the last ones of `checks`. FALSE where the op
  * cannot be made small. */

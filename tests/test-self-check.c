@@ -250,6 +250,58 @@ static void test_avoided(void)
     g_free(model);
 }
 
+/* Frames of two formats, one with alpha in 16 bits; *note: what is said of the device, to be freed. */
+static gboolean has_frames(YonosVkShader skipped_shader, char **note)
+{
+    static const YonosFrameFormat in = {.layout = YONOS_FRAME_I420, .width = 9, .height = 6, .kr = 0.2126, .kb = 0.0722, .a = -1};
+    static const YonosFrameFormat out = {.width = 36, .height = 24, .pixel_stride = 8, .g = 2, .b = 4, .a = 6, .depth = 16};
+    YonosNetworkParams p = {g_getenv("YONOS_TEST_MODEL"), tested_device(), 4, SEED, 9, 6, 36, 24, 0, &in, &out, 1};
+    GError *error = NULL;
+    YonosNetwork *net;
+    gboolean has;
+    gsize size;
+
+    spy_skips_code = skipped_shader ? yonos_vk_shader_code(skipped_shader, FALSE, &size) : NULL;
+    net = yonos_network_new(&p, &error);
+    spy_skips_code = NULL;
+    g_assert_no_error(error);
+    has = yonos_network_frames(net) != NULL;
+    *note = g_strdup(yonos_network_note(net));
+    yonos_network_free(net);
+    return has;
+}
+
+/* A shader of frames that does nothing: they are converted here, and the network still runs there. */
+static void test_frames(void)
+{
+    static const YonosVkShader both[] = {YONOS_VK_SHADER_planes_in, YONOS_VK_SHADER_planes_out};
+    char *model, *note;
+    guint before, first;
+
+    if (skipped())
+        return;
+    model = g_build_filename(g_getenv("XDG_CACHE_HOME"), "f.safetensors", NULL);
+    small_model_write(model, 4, SEED);
+    g_setenv("YONOS_TEST_MODEL", model, TRUE);
+    before = spy_made;
+    g_assert_true(has_frames(0, &note));
+    g_assert_null(note);
+    first = spy_made - before;
+    before = spy_made;
+    g_assert_true(has_frames(0, &note));
+    g_assert_cmpuint(spy_made - before, <, first); /* remembered */
+    g_setenv("YONOS_SELF_CHECK", "always", TRUE);
+    for (guint k = 0; k < G_N_ELEMENTS(both); k++) {
+        g_assert_false(has_frames(both[k], &note));
+        g_assert_nonnull(strstr(note, "planes_out"));
+        g_assert_nonnull(strstr(note, "converted on the CPU"));
+        g_free(note);
+    }
+    g_unsetenv("YONOS_SELF_CHECK");
+    g_remove(model);
+    g_free(model);
+}
+
 int main(int argc, char **argv)
 {
     char *cache = tested_cache_new();
@@ -261,6 +313,7 @@ int main(int argc, char **argv)
     g_test_add_func("/self-check/remembered", test_remembered);
     g_test_add_func("/self-check/blamed", test_blamed);
     g_test_add_func("/self-check/avoided", test_avoided);
+    g_test_add_func("/self-check/frames", test_frames);
     status = g_test_run();
     tested_cache_free(cache);
     return status;

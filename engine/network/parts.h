@@ -24,7 +24,7 @@ struct YonosNetwork {
     YonosTensorId z; /* the noise; {1, h, w, channels} */
     YonosDeviceInfo device;
     char *note;
-    gboolean no_matrices, single;          /* no cooperative matrices, no half precision, since they are wrong */
+    gboolean no_matrices, single, no_planes; /* no cooperative matrices, half precision, frames, since they are wrong */
     float *x_window, *y_window, *z_window; /* with tiles: what goes into the executor and comes out */
     float *made;                           /* the tiles, where the picture is reduced afterwards */
     YonosPlain *reduce;
