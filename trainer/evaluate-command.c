@@ -13,7 +13,8 @@ static const struct {
     const char *column, *title;
     int digits;
 } figures[YONOS_FIGURE_COUNT] = {{"psnr_y", "PSNR-Y", 2}, {"ssim_y", "SSIM-Y", 4}, {"fd", "FD", 3},
-                                 {"edge", "edge", 2},     {"flat", "flat", 2},     {"motion", "motion", 2},  {"latent", "latent", 4}};
+                                 {"edge", "edge", 2},     {"flat", "flat", 2},     {"motion", "motion", 2},
+                                 {"taef2", "TAEF2", 4},   {"latent", "latent", 4}};
 static const char *const methods[YONOS_METHOD_COUNT] = {"model", "bicubic"};
 
 static gboolean measured(const double *figure)
@@ -96,16 +97,17 @@ static gboolean close_csv(FILE *csv, const char *path, GError **error)
 }
 
 typedef struct {
-    char *device, *csv, *chain, *features, *write;
+    char *device, *csv, *chain, *features, *taef2, *write;
     int border, every, scale, steps;
     gboolean bicubic, motion, each;
 } Options;
 
-static gboolean evaluate_all(const Options *o, YonosEnlarger *enlarger, YonosFeatureMeter *features, char **sources,
-                             FILE *csv, GError **error)
+static gboolean evaluate_all(const Options *o, YonosEnlarger *enlarger, YonosFeatureMeter *const *meters,
+                             char **sources, FILE *csv, GError **error)
 {
-    YonosEvaluateParams p = {enlarger, features, o->bicubic, o->motion, o->border < 0 ? enlarger->scale : o->border,
-                             o->every, o->write};
+    YonosEvaluateParams p = {enlarger,   meters[0], meters[1],
+                             o->bicubic, o->motion, o->border < 0 ? enlarger->scale : o->border,
+                             o->every,   o->write};
 
     for (; *sources; sources++) {
         GArray *rows = yonos_evaluate(&p, *sources, error);
@@ -128,7 +130,7 @@ static gboolean run(const Options *o, int argc, char **argv, GError **error)
 {
     const char *device = o->device ? o->device : "cpu";
     int first = o->chain ? 1 : 2;
-    YonosFeatureMeter *features;
+    YonosFeatureMeter *meters[2] = {NULL};
     YonosEnlarger *enlarger;
     FILE *csv = NULL;
     gboolean ok;
@@ -144,12 +146,16 @@ static gboolean run(const Options *o, int argc, char **argv, GError **error)
                         : yonos_enlarger_model(argv[1], device, error);
     if (o->write)
         g_mkdir_with_parents(o->write, 0777);
-    features = o->features ? yonos_feature_meter_new(o->features, device) : NULL;
+    if (o->features)
+        meters[0] = yonos_feature_meter_new(YONOS_METER_FD, o->features, device);
+    if (o->taef2)
+        meters[1] = yonos_feature_meter_new(YONOS_METER_TAEF2, o->taef2, device);
     ok = enlarger && (!o->csv || (csv = open_csv(o->csv, error))) &&
-         evaluate_all(o, enlarger, features, argv + first, csv, error);
+         evaluate_all(o, enlarger, meters, argv + first, csv, error);
     if (csv)
         ok = close_csv(csv, o->csv, ok ? error : NULL) && ok;
-    yonos_feature_meter_free(features);
+    yonos_feature_meter_free(meters[0]);
+    yonos_feature_meter_free(meters[1]);
     yonos_enlarger_free(enlarger);
     return ok;
 }
@@ -161,6 +167,7 @@ gboolean yonos_evaluate_command(int argc, char **argv, GError **error)
         {"device", 0, 0, G_OPTION_ARG_STRING, &o.device, "cpu (default), gpu, or a Vulkan device", "NAME"},
         {"csv", 0, 0, G_OPTION_ARG_FILENAME, &o.csv, "Write every picture's figures and the means there", "FILE"},
         {"features", 0, 0, G_OPTION_ARG_FILENAME, &o.features, "SqueezeNet's weights: measure FD too", "FILE"},
+        {"taef2", 0, 0, G_OPTION_ARG_FILENAME, &o.taef2, "TAEF2's encoder: measure how far latents are too", "FILE"},
         {"each", 0, 0, G_OPTION_ARG_NONE, &o.each, "Print every picture's figures", NULL},
         {"bicubic", 0, 0, G_OPTION_ARG_NONE, &o.bicubic, "Measure bicubic enlargement too", NULL},
         {"motion", 0, 0, G_OPTION_ARG_NONE, &o.motion, "Measure flicker in pans over a folder's pictures", NULL},
@@ -181,6 +188,7 @@ gboolean yonos_evaluate_command(int argc, char **argv, GError **error)
     g_free(o.csv);
     g_free(o.chain);
     g_free(o.features);
+    g_free(o.taef2);
     g_free(o.write);
     return ok;
 }

@@ -66,6 +66,8 @@ static gboolean measure_still(const Evaluator *e, const char *name, int method, 
         figure[YONOS_FIGURE_FLAT] = m.flat;
         ok = !e->p->features ||
              yonos_feature_meter_run(e->p->features, &large, reference, &figure[YONOS_FIGURE_FD], error);
+        ok = ok && (!e->p->taef2 ||
+                    yonos_feature_meter_run(e->p->taef2, &large, reference, &figure[YONOS_FIGURE_TAEF2], error));
     }
     if (ok && method == YONOS_METHOD_MODEL && e->p->enlarger->latent_error)
         ok = e->p->enlarger->latent_error(e->p->enlarger, reference, &figure[YONOS_FIGURE_LATENT], error);

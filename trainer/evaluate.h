@@ -15,6 +15,7 @@ typedef enum {
     YONOS_FIGURE_EDGE,
     YONOS_FIGURE_FLAT,
     YONOS_FIGURE_MOTION,
+    YONOS_FIGURE_TAEF2,
     YONOS_FIGURE_LATENT, /* enlarger.h's latent_error, of a chain only */
     YONOS_FIGURE_COUNT
 } YonosFigure;
@@ -28,11 +29,11 @@ typedef struct {
 
 typedef struct {
     YonosEnlarger *enlarger;
-    YonosFeatureMeter *features; /* NULL: no FD */
-    gboolean bicubic; /* measures Pillow's bicubic beside it; its motion is measured in any case */
-    gboolean motion;  /* in folders too; a clip's frames always have the figure */
-    int border;       /* pixels cut at each side before measuring, as papers do */
-    guint every;      /* of videos, each n-th frame is a picture */
+    YonosFeatureMeter *features, *taef2; /* NULL: no such figure */
+    gboolean bicubic;                    /* measures Pillow's bicubic beside it; its motion is measured in any case */
+    gboolean motion;                     /* in folders too; a clip's frames always have the figure */
+    int border;                          /* pixels cut at each side before measuring, as papers do */
+    guint every;                         /* of videos, each n-th frame is a picture */
     const char *write; /* folder, which is there: the model's enlarged pictures are written into it as PNG; not the
                         * source's own; NULL: not */
 } YonosEvaluateParams;

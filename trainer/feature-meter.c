@@ -2,18 +2,23 @@
 #include "feature-meter.h"
 #include "device.h"
 #include "feature-distance.h"
+#include "models/model-file.h"
+#include "models/taef2.h"
+#include "ops/ops.h"
 
 struct YonosFeatureMeter {
+    YonosMeterKind kind;
     char *path, *device;
     YonosGraph *graph; /* for pictures of width x height; NULL before the first */
     YonosExecutor *executor;
     int width, height;
 };
 
-YonosFeatureMeter *yonos_feature_meter_new(const char *path, const char *device)
+YonosFeatureMeter *yonos_feature_meter_new(YonosMeterKind kind, const char *path, const char *device)
 {
     YonosFeatureMeter *m = g_new0(YonosFeatureMeter, 1);
 
+    m->kind = kind;
     m->path = g_strdup(path);
     m->device = g_strdup(device);
     return m;
@@ -37,29 +42,50 @@ void yonos_feature_meter_free(YonosFeatureMeter *m)
     g_free(m);
 }
 
+static YonosTensorId distance_of(YonosFeatureMeter *m, YonosTensorId x, YonosTensorId y, YonosTensorId one)
+{
+    if (m->kind == YONOS_METER_FD)
+        return yonos_feature_distance(m->graph, YONOS_FEATURES_SQUEEZENET, x, y, one);
+    return yonos_mse(m->graph, yonos_taef2_encoder(m->graph, x), yonos_taef2_encoder(m->graph, y), one);
+}
+
+static gboolean load_features(YonosFeatureMeter *m, GError **error)
+{
+    YonosGraph *g = m->graph;
+    gsize n = g_array_index(g->buffers, YonosBuffer, g->param_buffer).size;
+    float *weights = g_new0(float, n);
+    gboolean ok = yonos_features_read(g, m->path, weights, error) &&
+                  yonos_executor_write(m->executor, g->param_buffer, 0, weights, n, error);
+
+    g_free(weights);
+    return ok;
+}
+
+static gboolean load_taef2(YonosFeatureMeter *m, GError **error)
+{
+    YonosModelFile file = {0};
+    gboolean ok =
+        yonos_model_file_open_weights(&file, m->path, error) && yonos_model_file_load(&file, m->executor, error);
+
+    yonos_model_file_clear(&file);
+    return ok;
+}
+
 static gboolean build(YonosFeatureMeter *m, GError **error)
 {
     YonosGraph *g = m->graph = yonos_graph_new();
     YonosTensorId x = yonos_graph_input(g, "x", YONOS_F32, (YonosShape){1, m->height, m->width, 3});
     YonosTensorId y = yonos_graph_input(g, "y", YONOS_F32, (YonosShape){1, m->height, m->width, 3});
     YonosTensorId one = yonos_graph_input(g, "one", YONOS_F32, (YonosShape){1, 1, 1, 1});
-    YonosTensorId distance = yonos_feature_distance(g, YONOS_FEATURES_SQUEEZENET, x, y, one);
+    YonosTensorId distance = distance_of(m, x, y, one);
     const float value = 1;
-    float *weights;
-    gsize n;
-    gboolean ok;
 
     if (!yonos_graph_check(g, error))
         return FALSE;
     g_array_index(g->tensors, YonosTensor, distance).buffer = yonos_graph_buffer(g, "distance", YONOS_F32, 1);
-    n = g_array_index(g->buffers, YonosBuffer, g->param_buffer).size;
-    weights = g_new0(float, n);
-    ok = yonos_features_read(g, m->path, weights, error) &&
-         (m->executor = yonos_executor_new(g, m->device, FALSE, error)) &&
-         yonos_executor_write(m->executor, g->param_buffer, 0, weights, n, error) &&
-         yonos_executor_write(m->executor, yonos_graph_find_buffer(g, "one"), 0, &value, 1, error);
-    g_free(weights);
-    return ok;
+    m->executor = yonos_executor_new(g, m->device, FALSE, error);
+    return m->executor && (m->kind == YONOS_METER_FD ? load_features : load_taef2)(m, error) &&
+           yonos_executor_write(m->executor, yonos_graph_find_buffer(g, "one"), 0, &value, 1, error);
 }
 
 static gboolean write_picture(YonosFeatureMeter *m, const char *name, const YonosPicture *p, GError **error)
@@ -91,6 +117,6 @@ gboolean yonos_feature_meter_run(YonosFeatureMeter *m, const YonosPicture *a, co
         !yonos_executor_run(m->executor, error) ||
         !yonos_executor_read(m->executor, yonos_graph_find_buffer(m->graph, "distance"), 0, &value, 1, error))
         return FALSE;
-    *distance = 100 * (double)value;
+    *distance = (m->kind == YONOS_METER_FD ? 100 : 1) * (double)value;
     return TRUE;
 }
