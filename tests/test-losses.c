@@ -2,6 +2,7 @@
 /* The losses of the perceptual stage and their gradients against PyTorch. */
 #include "base/random.h"
 #include "cpu/cpu-executor.h"
+#include "crisp.h"
 #include "discriminator.h"
 #include "feature-distance.h"
 #include "golden/golden.h"
@@ -188,8 +189,10 @@ static void test_rates(void)
 #define SIDE 32
 #define PICTURE (SIDE * SIDE * 3)
 
-/* The mesh in y, a parameter, both SIDE x SIDE, and its gradient by y. */
-static double mesh(const float *y, const float *x_h, float *gradient)
+typedef YonosTensorId (*Loss)(YonosGraph *g, YonosTensorId y, YonosTensorId x_h, YonosTensorId ones);
+
+/* Such a loss of y, a parameter, both SIDE x SIDE, and its gradient by y. */
+static double run_loss(Loss function, const float *y, const float *x_h, float *gradient)
 {
     YonosGraph *g = yonos_graph_new();
     YonosTensorId x = input(g, "x_h", 1, SIDE, SIDE, 3), dloss = input(g, "dloss", 1, 1, 1, 1);
@@ -200,7 +203,7 @@ static double mesh(const float *y, const float *x_h, float *gradient)
     GError *error = NULL;
     float value, one = 1;
 
-    loss = yonos_mesh(g, p, x, ones);
+    loss = function(g, p, x, ones);
     yonos_append(g, YONOS_OP_ACT, 1, &loss, out, (int[]){YONOS_ACT_LEAKY}, 1, 1, 0);
     gradients = yonos_graph_differentiate(g, loss, dloss);
     yonos_graph_check(g, &error);
@@ -218,32 +221,64 @@ static double mesh(const float *y, const float *x_h, float *gradient)
     return value;
 }
 
-/* A mesh on gray counts with its square, noise as strong next to nothing. The gradient is that of finite differences.
- */
+static void check_gradient(Loss loss, float *y, const float *x_h, float step, double within)
+{
+    float gradient[PICTURE], unused[PICTURE];
+
+    run_loss(loss, y, x_h, gradient);
+    for (int k = 0; k < PICTURE; k += 127) {
+        float was = y[k];
+        double more, less;
+        y[k] = was + step;
+        more = run_loss(loss, y, x_h, unused);
+        y[k] = was - step;
+        less = run_loss(loss, y, x_h, unused);
+        y[k] = was;
+        g_test_message("seed 1, element %d: gradient %g, by differences %g", k, gradient[k],
+                       (more - less) / (2 * step));
+        g_assert_cmpfloat_with_epsilon(gradient[k], (more - less) / (2 * step), within);
+    }
+}
+
+/* A mesh on gray counts with its square, noise as strong next to nothing. */
 static void test_mesh(void)
 {
-    float x_h[PICTURE], y[PICTURE], gradient[PICTURE], unused[PICTURE];
+    float x_h[PICTURE], y[PICTURE], unused[PICTURE];
 
     for (int k = 0; k < PICTURE; k++) {
         x_h[k] = 0.5f;
         y[k] = 0.5f + ((k / 3 % SIDE + k / 3 / SIDE) % 2 ? 0.1f : -0.1f);
     }
-    g_assert_cmpfloat_with_epsilon(mesh(y, x_h, unused), 0.01, 1e-5);
+    g_assert_cmpfloat_with_epsilon(run_loss(yonos_mesh, y, x_h, unused), 0.01, 1e-5);
     for (int k = 0; k < PICTURE; k++)
         y[k] = 0.5f + (yonos_random_uniform(1, k) < 0.5 ? 0.1f : -0.1f);
-    g_assert_cmpfloat(mesh(y, x_h, gradient), <, 0.0015);
-    for (int k = 0; k < PICTURE; k += 127) {
-        float was = y[k], step = 1e-2f;
-        double more, less;
-        y[k] = was + step;
-        more = mesh(y, x_h, unused);
-        y[k] = was - step;
-        less = mesh(y, x_h, unused);
-        y[k] = was;
-        g_test_message("seed 1, element %d: gradient %g, by differences %g", k, gradient[k],
-                       (more - less) / (2 * step));
-        g_assert_cmpfloat_with_epsilon(gradient[k], (more - less) / (2 * step), 2e-7);
-    }
+    g_assert_cmpfloat(run_loss(yonos_mesh, y, x_h, unused), <, 0.0015);
+    check_gradient(yonos_mesh, y, x_h, 1e-2f, 2e-7);
+}
+
+/* Stripes of two pixels, dark to light, shifted by `shift`. */
+static void stripes(float *x, float strength, int shift)
+{
+    for (int k = 0; k < PICTURE; k++)
+        x[k] = 0.5f + ((k / 3 % SIDE + shift) / 2 % 2 ? strength : -strength);
+}
+
+/* Detail that is as strong elsewhere costs nothing, weaker or stronger the square of what it is off. */
+static void test_crisp(void)
+{
+    float x_h[PICTURE], y[PICTURE], unused[PICTURE];
+
+    stripes(x_h, 0.2f, 0);
+    stripes(y, 0.2f, 2);
+    g_assert_cmpfloat(run_loss(yonos_crisp, y, x_h, unused), <, 2e-5);
+    stripes(y, 0.1f, 0);
+    g_assert_cmpfloat_with_epsilon(run_loss(yonos_crisp, y, x_h, unused), 0.01, 5e-4);
+    stripes(y, 0.3f, 0);
+    g_assert_cmpfloat_with_epsilon(run_loss(yonos_crisp, y, x_h, unused), 0.01, 5e-4);
+    stripes(y, 0.1f, 1); /* and little noise: |x| has no gradient at 0 */
+    for (int k = 0; k < PICTURE; k++)
+        y[k] += 0.05f * (float)(yonos_random_uniform(1, k) - 0.5);
+    check_gradient(yonos_crisp, y, x_h, 1e-3f, 2e-6);
 }
 
 int main(int argc, char **argv)
@@ -256,6 +291,7 @@ int main(int argc, char **argv)
     }
     g_test_add_func("/losses/adversary", test_adversary);
     g_test_add_func("/losses/mesh", test_mesh);
+    g_test_add_func("/losses/crisp", test_crisp);
     g_test_add_func("/losses/rates", test_rates);
     return g_test_run();
 }

@@ -126,10 +126,26 @@ static void test_loss_scale(void)
     yonos_graph_free(scaled_graph);
 }
 
+/* The gradient of an activation goes by the sign of its output. */
+static void test_slope(void)
+{
+    YonosGraph *g = yonos_graph_new();
+    YonosShape one = {1, 1, 1, 1};
+    YonosTensorId x = yonos_graph_param(g, "x", one), dloss = yonos_graph_input(g, "dloss", YONOS_F32, one);
+    GError *error = NULL;
+
+    yonos_graph_differentiate(g, yonos_act(g, x, YONOS_ACT_LEAKY, -1), dloss);
+    g_assert_false(yonos_graph_check(g, &error));
+    g_assert_nonnull(strstr(error->message, "slope below 0"));
+    g_error_free(error);
+    yonos_graph_free(g);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/training/overfits-one-crop", test_overfits_one_crop);
     g_test_add_func("/training/loss-scale", test_loss_scale);
+    g_test_add_func("/training/slope", test_slope);
     return g_test_run();
 }

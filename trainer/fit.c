@@ -68,6 +68,7 @@ static gboolean build(Fit *f, GError **error)
     if (!f->executor || !write_constant(f->executor, "one", 1, error) ||
         !write_constant(f->executor, "perceptual", (float)p->perceptual, error) ||
         !write_constant(f->executor, "mesh", (float)p->mesh, error) ||
+        !write_constant(f->executor, "crisp", (float)p->crisp, error) ||
         !write_constant(f->executor, "steady", (float)p->steady, error))
         return FALSE;
     f->optimizer = yonos_optimizer_new(g, f->gradients, p->seed);
@@ -361,6 +362,8 @@ static char *describe(const YonosFitParams *p, const char *name)
                                p->discriminator_rate);
     if (p->params.meshless)
         g_string_append_printf(run, " mesh %g", p->mesh);
+    if (p->params.crisp)
+        g_string_append_printf(run, " crisp %g", p->crisp);
     return g_string_free(run, FALSE);
 }
 

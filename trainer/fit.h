@@ -20,6 +20,7 @@ typedef struct {
     double last, omega; /* of a denoiser: the share of a batch that is at t = T; the most of a^2 / s^2 that counts */
     double steady;      /* weight of what flickers, where params.steady */
     double mesh;        /* of what repeats with the latent grid, where params.meshless */
+    double crisp;       /* of the strength of edges, where params.crisp */
     const char *start;  /* weights file that trained parameters begin with: those it has of that name and shape; NULL */
     gboolean half;      /* tensors in fp16, weights and the optimiser's state in fp32: for a GPU; the loss is scaled */
     guint checkpoint_every;    /* seconds */

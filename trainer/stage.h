@@ -15,6 +15,7 @@ typedef struct {
     gboolean faithful;    /* the denoiser's input path is the paper's, z_l = E(bicubic(x_l)), instead of E_N(x_l) */
     gboolean steady;      /* the decoder's crop is two frames of a pan, and what flickers between them costs */
     gboolean meshless;    /* of the perceptual stage: what repeats with the latent grid costs */
+    gboolean crisp;       /* of the perceptual stage: edges must be as strong as the original's */
     const char *features; /* of the perceptual loss: weights file of SqueezeNet, NULL: our own E */
 } YonosStageParams;
 
@@ -59,7 +60,8 @@ const YonosStage *yonos_stage(const char *name);
 const YonosStage *yonos_stage_at(guint i);
 
 /* Whether a discriminator is trained beside the decoder: the stage takes the weights of its losses as inputs
- * "perceptual", "adversarial" and, where meshless, "mesh" {1, 1, 1, 1}, and its result is the decoder alone. */
+ * "perceptual", "adversarial" and, where meshless or crisp, "mesh", "crisp" {1, 1, 1, 1}, and its result is the decoder
+ * alone. */
 gboolean yonos_stage_is_adversarial(const YonosStage *stage);
 
 /* Path of the stage's result for a scale in `folder`; free with g_free. */

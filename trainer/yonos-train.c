@@ -68,7 +68,7 @@ typedef struct {
     char *tier, *pack, *folder, *device, *set, *predict, *features, *start;
     int scale, batch, crop, checkpoint;
     gint64 steps, seed;
-    double rate, decay, clip, average, perceptual, adversarial, discriminator_rate, steady, mesh, last, omega;
+    double rate, decay, clip, average, perceptual, adversarial, discriminator_rate, steady, mesh, crisp, last, omega;
     gboolean quiet, faithful, half;
 } FitOptions;
 
@@ -102,6 +102,7 @@ static gboolean fit_run(const FitOptions *o, const char *name, GError **error)
                         .discriminator_rate = o->discriminator_rate,
                         .steady = o->steady,
                         .mesh = o->mesh,
+                        .crisp = o->crisp,
                         .last = o->last,
                         .omega = o->omega,
                         .half = o->half,
@@ -120,6 +121,7 @@ static gboolean fit_run(const FitOptions *o, const char *name, GError **error)
                                   .faithful = o->faithful,
                                   .steady = o->steady > 0,
                                   .meshless = o->mesh > 0,
+                                  .crisp = o->crisp > 0,
                                   .features = o->features};
     if (!stage)
         return no_stage(name, error);
@@ -142,8 +144,8 @@ static gboolean fit_run(const FitOptions *o, const char *name, GError **error)
         return usage(error, "A student cannot predict '%s', only z or v.", o->predict);
     if (o->features && !yonos_stage_is_adversarial(stage))
         return usage(error, "Stage '%s' has no perceptual loss; leave --features out.", name);
-    if (o->mesh && (!yonos_stage_is_adversarial(stage) || !(o->mesh > 0)))
-        return usage(error, "Only the perceptual stage weighs a mesh, by a positive number.");
+    if ((o->mesh || o->crisp) && (!yonos_stage_is_adversarial(stage) || !(o->mesh >= 0) || !(o->crisp >= 0)))
+        return usage(error, "Only the perceptual stage weighs mesh and crispness, by positive numbers.");
     if (!(o->perceptual >= 0) || !(o->adversarial >= 0) || !(o->discriminator_rate >= 0))
         return usage(error, "The losses' weights and the discriminator's rate cannot be negative.");
     if (o->steady && (stage->levels != YONOS_LEVELS_LAST || p.params.video || !(o->steady > 0)))
@@ -210,6 +212,7 @@ static gboolean fit(int argc, char **argv, GError **error)
         {"steady", 0, 0, G_OPTION_ARG_DOUBLE, &o.steady, "Weight of what flickers in pans beside L1 (0)", "W"},
         {"mesh", 0, 0, G_OPTION_ARG_DOUBLE, &o.mesh,
          "Weight of what repeats with the latent grid, beside the perceptual loss (0)", "W"},
+        {"crisp", 0, 0, G_OPTION_ARG_DOUBLE, &o.crisp, "Weight of edges' lost or added strength, beside it (0)", "W"},
         {"last", 0, 0, G_OPTION_ARG_DOUBLE, &o.last, "Share of a denoiser's batch at t = T (1/3)", "0..1"},
         {"omega", 0, 0, G_OPTION_ARG_DOUBLE, &o.omega, "Its loss weighs min(a^2 / s^2, W) + 1 (5)", "W"},
         {"start", 0, 0, G_OPTION_ARG_FILENAME, &o.start,

@@ -39,6 +39,8 @@ static void act_gradient(YonosGraph *g, const YonosNode *node, YonosTensorId dy,
 {
     if (node->i[0] == YONOS_ACT_CODES)
         yonos_graph_fail(g, "Operation 'act' cannot be trained through where it rounds to codes.");
+    if (node->i[0] == YONOS_ACT_LEAKY && node->f[0] < 0)
+        yonos_graph_fail(g, "Operation 'act' cannot be trained through with a slope below 0.");
     yonos_gradient_add(g, gradients, node->in[0],
                        yonos_append(g, YONOS_OP_ACT_GRAD, 2, (YonosTensorId[]){dy, node->out}, YONOS_NONE, node->i, 1,
                                     node->f[0], 0));
