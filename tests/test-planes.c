@@ -36,13 +36,16 @@ typedef struct {
         }                                                                                                              \
     }
 static const Format formats[] = {
-    PLANAR("I420", I420, FALSE, 8, 0),  PLANAR("YV12", I420, TRUE, 8, 0),      PLANAR("NV12", NV12, FALSE, 8, 0),
-    PLANAR("NV21", NV12, TRUE, 8, 0),   PLANAR("Y42B", Y42B, FALSE, 8, 0),     PLANAR("Y444", Y444, FALSE, 8, 0),
-    PLANAR("P010", NV12, FALSE, 10, 6), PLANAR("I420_10", I420, FALSE, 10, 0), PLANAR("GRAY8", GRAY, FALSE, 8, 0),
-    RGB("RGB", 3, 0, 1, 2, -1, 8),      RGB("BGR", 3, 2, 1, 0, -1, 8),         RGB("RGBA", 4, 0, 1, 2, 3, 8),
-    RGB("BGRA", 4, 2, 1, 0, 3, 8),      RGB("ARGB", 4, 1, 2, 3, 0, 8),         RGB("ABGR", 4, 3, 2, 1, 0, 8),
-    RGB("RGBx", 4, 0, 1, 2, -1, 8),     RGB("BGRx", 4, 2, 1, 0, -1, 8),        RGB("xRGB", 4, 1, 2, 3, -1, 8),
-    RGB("xBGR", 4, 3, 2, 1, -1, 8),     RGB("RGBA64", 8, 0, 2, 4, 6, 16),
+    PLANAR("I420", I420, FALSE, 8, 0),     PLANAR("YV12", I420, TRUE, 8, 0),      PLANAR("NV12", NV12, FALSE, 8, 0),
+    PLANAR("NV21", NV12, TRUE, 8, 0),      PLANAR("Y42B", Y42B, FALSE, 8, 0),     PLANAR("Y444", Y444, FALSE, 8, 0),
+    PLANAR("P010", NV12, FALSE, 10, 6),    PLANAR("I420_10", I420, FALSE, 10, 0), PLANAR("GRAY8", GRAY, FALSE, 8, 0),
+    RGB("RGB", 3, 0, 1, 2, -1, 8),         RGB("BGR", 3, 2, 1, 0, -1, 8),         RGB("RGBA", 4, 0, 1, 2, 3, 8),
+    RGB("BGRA", 4, 2, 1, 0, 3, 8),         RGB("ARGB", 4, 1, 2, 3, 0, 8),         RGB("ABGR", 4, 3, 2, 1, 0, 8),
+    RGB("RGBx", 4, 0, 1, 2, -1, 8),        RGB("BGRx", 4, 2, 1, 0, -1, 8),        RGB("xRGB", 4, 1, 2, 3, -1, 8),
+    RGB("xBGR", 4, 3, 2, 1, -1, 8),        RGB("RGBA64", 8, 0, 2, 4, 6, 16),      PLANAR("I422_10", Y42B, FALSE, 10, 0),
+    PLANAR("Y444_10", Y444, FALSE, 10, 0), PLANAR("I420_12", I420, FALSE, 12, 0), PLANAR("I422_12", Y42B, FALSE, 12, 0),
+    PLANAR("Y444_12", Y444, FALSE, 12, 0), PLANAR("P012", NV12, FALSE, 12, 4),    PLANAR("P016", NV12, FALSE, 16, 0),
+    PLANAR("Y444_16", Y444, FALSE, 16, 0), PLANAR("GRAY16", GRAY, FALSE, 16, 0),
 };
 
 static const struct {
@@ -248,7 +251,7 @@ static int check(const Device *d, const Way *w, const char *names, GRand *rand)
                         names, w->in.width, w->in.height, w->out.width, w->out.height, d->half ? "fp16" : "fp32",
                         w->ours, w->in.kr, w->in.kb, w->out.kr, w->out.kb, w->in.full_range, w->out.full_range,
                         w->in.chroma_left, w->out.chroma_left, w->in.chroma_top, w->out.chroma_top);
-    int worst, allowed = d->half && w->network && w->out.depth == 16 ? 40 : TOLERANCE; /* fp16 has 11 bits */
+    int worst, allowed = TOLERANCE + (d->half && w->network ? 40 >> (16 - w->out.depth) : 0); /* fp16 has 11 bits */
 
     fill(&w->in, &in, rand);
     reference(w, &in, &want);
