@@ -117,7 +117,7 @@ static gboolean start_from(Fit *f, const YonosStageStart *start, GError **error)
     char *prefix = g_strconcat(start->scope, start->prefix, NULL);
     YonosOptimizer *o = f->optimizer;
     YonosModelFile file = {0};
-    gboolean needed = yonos_graph_has_params(f->graph, prefix) && (f->p->params.tier->student || !start->partial);
+    gboolean needed = yonos_graph_has_params(f->graph, prefix);
     gboolean ok = !needed || (yonos_model_file_open_weights(&file, path, error) &&
                               (strcmp(start->stage, "teacher") || check_denoiser(f, &file, error)));
 
@@ -125,14 +125,9 @@ static gboolean start_from(Fit *f, const YonosStageStart *start, GError **error)
         const YonosParam *param = &g_array_index(f->graph->params, YonosParam, i);
         const YonosTensor *t = yonos_graph_at(f->graph, param->tensor);
         const char *name = param->name + strlen(start->scope);
-        guint dims;
-        gint64 shape[YONOS_ST_MAX_DIMS];
         if (!g_str_has_prefix(param->name, prefix))
             continue;
-        if (start->partial && !yonos_safetensors_shape(file.file, name, &dims, shape))
-            memset(o->weights + t->offset, 0, yonos_shape_elements(t->shape) * sizeof(float));
-        else
-            ok = yonos_model_file_read(&file, name, t->shape, o->weights + t->offset, error);
+        ok = yonos_model_file_read(&file, name, t->shape, o->weights + t->offset, error);
         memcpy(o->average + t->offset, o->weights + t->offset, yonos_shape_elements(t->shape) * sizeof(float));
     }
     if (!ok)
@@ -141,6 +136,19 @@ static gboolean start_from(Fit *f, const YonosStageStart *start, GError **error)
     g_free(path);
     g_free(prefix);
     return ok;
+}
+
+static void start_at_zero(Fit *f)
+{
+    for (guint i = 0; f->p->stage->zero && i < f->graph->params->len; i++) {
+        const YonosParam *param = &g_array_index(f->graph->params, YonosParam, i);
+        const YonosTensor *t = yonos_graph_at(f->graph, param->tensor);
+        gsize size = yonos_shape_elements(t->shape) * sizeof(float);
+        if (!g_str_has_prefix(param->name, f->p->stage->zero))
+            continue;
+        memset(f->optimizer->weights + t->offset, 0, size);
+        memset(f->optimizer->average + t->offset, 0, size);
+    }
 }
 
 /* The trained parameters that the file has, of the same shape; it must have some. */
@@ -184,6 +192,7 @@ static gboolean start(Fit *f, GError **error)
 
     if (!(f->pack = yonos_pack_open(p->pack, error)) || !build(f, error))
         return FALSE;
+    start_at_zero(f);
     for (guint i = 0; i < G_N_ELEMENTS(p->stage->start) && p->stage->start[i].stage; i++)
         if (!start_from(f, &p->stage->start[i], error))
             return FALSE;

@@ -109,7 +109,7 @@ static gboolean build(Chain *c, int width, int height, GError **error)
     g = c->decoder.graph = yonos_graph_new();
     x = yonos_graph_input(g, "x", YONOS_F32, (YonosShape){1, height, width, 3});
     z = yonos_graph_input(g, "z", YONOS_F32, latent);
-    y = yonos_shuffle(g, yonos_compact_decoder(g, c->tier, z, yonos_extent(g, x, h, w), scale), 4);
+    y = yonos_compact_decoder(g, c->tier, z, yonos_extent(g, x, h, w), scale);
     y = yonos_extent(g, y, height * scale, width * scale);
     y = yonos_add(g, yonos_resize(g, x, height * scale, width * scale), y, 1);
     return network_finish(&c->decoder, y, "y", c, error);

@@ -62,12 +62,6 @@ static YonosTensorId frozen_latent(YonosGraph *g, YonosTensorId x)
     return z;
 }
 
-/* bicubic + residual */
-static YonosTensorId upscaled(YonosGraph *g, YonosTensorId residual, YonosTensorId base)
-{
-    return yonos_add(g, base, yonos_shuffle(g, residual, 4), 1);
-}
-
 /* || D0(m + sigma eps) + bicubic(x_l) - x_h ||_1 + k KL, m = E(x_h) */
 static YonosTensorId build_autoencoder(YonosGraph *g, const YonosStageParams *p)
 {
@@ -77,7 +71,7 @@ static YonosTensorId build_autoencoder(YonosGraph *g, const YonosStageParams *p)
     YonosTensorId y = yonos_compact_decoder(g, p->tier, z, YONOS_NONE, 0);
     YonosTensorId zero = input(g, p, "zero", p->crop / 8, YONOS_COMPACT_LATENT), one = input(g, p, "one", 1, 1);
 
-    return yonos_add(g, yonos_l1(g, upscaled(g, y, base), x_h), yonos_mse(g, mean, zero, one), KL_WEIGHT);
+    return yonos_add(g, yonos_l1(g, yonos_add(g, base, y, 1), x_h), yonos_mse(g, mean, zero, one), KL_WEIGHT);
 }
 
 /* || E_N(x_l) - E(bicubic(x_l)) ||^2 */
@@ -159,7 +153,7 @@ static YonosTensorId decoded(YonosGraph *g, const YonosStageParams *p, YonosTens
     YonosTensorId z = p->tier->student ? one_step(g, p, x_h) : YONOS_NONE, x_l = reduced(g, p, x_h, p->scale);
 
     *base = enlarged(g, p, x_l);
-    return upscaled(g, yonos_compact_decoder(g, p->tier, z, x_l, p->scale), *base);
+    return yonos_add(g, *base, yonos_compact_decoder(g, p->tier, z, x_l, p->scale), 1);
 }
 
 /* `sum` and a loss times the input `weight` */
@@ -245,18 +239,24 @@ static YonosTensorId build_perceptual(YonosGraph *g, const YonosStageParams *p)
 
 #define FROM_ENCODER                                                                                                   \
     {                                                                                                                  \
-        "autoencoder", "hr_encoder.", "", FALSE, FALSE                                                                 \
+        "autoencoder", "hr_encoder.", "", FALSE                                                                        \
+    }
+#define FROM_DENOISER                                                                                                  \
+    {"teacher", "lr_encoder.", "", FALSE},                                                                             \
+    {                                                                                                                  \
+        "teacher", "student.", "", FALSE                                                                               \
     }
 
 static const YonosStage stages[] = {
-    {"autoencoder", "autoencoder", 0, YONOS_LEVELS_NONE, TRUE, {{0}}, build_autoencoder},
-    {"lr-encoder", "lr-encoder", 2, YONOS_LEVELS_NONE, FALSE, {FROM_ENCODER}, build_lr_encoder},
+    {"autoencoder", "autoencoder", 0, YONOS_LEVELS_NONE, TRUE, {{0}}, NULL, build_autoencoder},
+    {"lr-encoder", "lr-encoder", 2, YONOS_LEVELS_NONE, FALSE, {FROM_ENCODER}, NULL, build_lr_encoder},
     {"teacher",
      "denoiser",
      2,
      YONOS_LEVELS_ALL,
      TRUE,
-     {FROM_ENCODER, {"lr-encoder", "lr_encoder.", "", FALSE, FALSE}},
+     {FROM_ENCODER, {"lr-encoder", "lr_encoder.", "", FALSE}},
+     NULL,
      build_teacher},
     {"student",
      "denoiser",
@@ -264,37 +264,29 @@ static const YonosStage stages[] = {
      YONOS_LEVELS_ALL,
      TRUE,
      {FROM_ENCODER,
-      {"lr-encoder", "lr_encoder.", "", FALSE, FALSE},
-      {"teacher", "student.", "", TRUE, FALSE},
-      {"teacher", "lr_encoder.", "teacher.", TRUE, FALSE},
-      {"teacher", "student.", "teacher.", TRUE, FALSE}},
+      {"lr-encoder", "lr_encoder.", "", FALSE},
+      {"teacher", "student.", "", TRUE},
+      {"teacher", "lr_encoder.", "teacher.", TRUE},
+      {"teacher", "student.", "teacher.", TRUE}},
+     NULL,
      build_student},
     {"direct",
      "denoiser",
      4,
      YONOS_LEVELS_ALL,
      TRUE,
-     {FROM_ENCODER, {"lr-encoder", "lr_encoder.", "", FALSE, FALSE}, {"teacher", "student.", "", TRUE, FALSE}},
+     {FROM_ENCODER, {"lr-encoder", "lr_encoder.", "", FALSE}, {"teacher", "student.", "", TRUE}},
+     NULL,
      build_teacher},
-    {"decoder",
-     "decoder",
-     2,
-     YONOS_LEVELS_LAST,
-     TRUE,
-     {FROM_ENCODER,
-      {"teacher", "lr_encoder.", "", FALSE, FALSE},
-      {"teacher", "student.", "", FALSE, FALSE},
-      {"autoencoder", "decoder.", "", FALSE, TRUE}},
-     build_decoder},
+    /* Noise in z^ would spoil what the trunk learns of x_l first. */
+    {"decoder", "decoder", 2, YONOS_LEVELS_LAST, TRUE, {FROM_ENCODER, FROM_DENOISER}, "decoder.in.", build_decoder},
     {"perceptual",
      "perceptual",
      2,
      YONOS_LEVELS_LAST,
      TRUE,
-     {FROM_ENCODER,
-      {"teacher", "lr_encoder.", "", FALSE, FALSE},
-      {"teacher", "student.", "", FALSE, FALSE},
-      {"decoder", "decoder.", "", FALSE, FALSE}},
+     {FROM_ENCODER, FROM_DENOISER, {"decoder", "decoder.", "", FALSE}},
+     NULL,
      build_perceptual},
 };
 

@@ -38,7 +38,6 @@ typedef enum { YONOS_LEVELS_NONE, YONOS_LEVELS_ALL, YONOS_LEVELS_LAST } YonosLev
 typedef struct {
     const char *stage, *prefix, *scope;
     gboolean half_scale; /* from that stage's result for N/2 */
-    gboolean partial;    /* a parameter that the file lacks starts at zero */
 } YonosStageStart;
 
 typedef struct {
@@ -49,6 +48,7 @@ typedef struct {
     YonosLevels levels;
     gboolean noise; /* needs the input "noise" {batch, crop/8, crop/8, C} */
     YonosStageStart start[5];
+    const char *zero; /* prefix of the parameters that start at zero; NULL: none */
     /* From input "x_h" {batch, crop, crop, 3} and, as it needs them, "noise", "time" {batch, 1, 1, embedding} and "a",
      * "s", "omega" {batch, 1, 1, 1}, to the scalar loss. Frozen parts are marked in the graph. A stage that is more to
      * minimise than to show puts what the log shows into the buffer "loss". */

@@ -10,15 +10,17 @@
 const YonosCompactTier *yonos_compact_tier(const char *name)
 {
     /* multiply-accumulates per output pixel, encoder + student + decoder:
-     * x2 0.76k + 2.08k + 4.82k = 7.7k, x4 0.51k + 2.08k + 4.66k = 7.3k */
-    static const YonosCompactTier fast = {.encoder = 48, .student = 64, .trunk = 32, .blocks = 3};
-    /* x2 1.15k + 5.80k + 45.6k = 52.5k, x4 0.83k + 5.80k + 45.1k = 51.7k, x8 51.6k; 1.5M parameters */
-    static const YonosCompactTier balanced = {.encoder = 64, .student = 112, .trunk = 96, .blocks = 4};
+     * x2 0.15k + 0.56k + 7.24k = 7.9k, x4 0.07k + 0.56k + 7.07k = 7.7k, x8 0.05k + 0.56k + 6.52k = 7.1k */
+    static const YonosCompactTier fast = {
+        .encoder = 16, .student = 32, .trunk = 32, .blocks = 5, .trunk8 = 64, .blocks8 = 4};
+    /* x2 1.15k + 5.80k + 45.6k = 52.5k, x4 0.83k + 5.80k + 45.1k = 51.7k; 1.5M parameters; x8 54.6k, 2.8M */
+    static const YonosCompactTier balanced = {
+        .encoder = 64, .student = 112, .trunk = 96, .blocks = 4, .trunk8 = 160, .blocks8 = 6};
 
     /* x4 7.2k, x8 7.1k */
-    static const YonosCompactTier fast_plain = {.trunk = 42, .blocks = 3};
+    static const YonosCompactTier fast_plain = {.trunk = 42, .blocks = 3, .trunk8 = 42, .blocks8 = 12};
     /* x4 51.7k, x8 51.5k */
-    static const YonosCompactTier balanced_plain = {.trunk = 104, .blocks = 4};
+    static const YonosCompactTier balanced_plain = {.trunk = 104, .blocks = 4, .trunk8 = 104, .blocks8 = 16};
     static const struct {
         const char *name;
         const YonosCompactTier *tier;
@@ -129,49 +131,35 @@ YonosTensorId yonos_compact_student(YonosGraph *g, const YonosCompactTier *tier,
     return conv(g, "student.out", x, C, (Conv){.linear = TRUE});              /* {n, H/8, W/8, C} */
 }
 
-/* residual blocks at one size */
-static YonosTensorId trunk(YonosGraph *g, YonosTensorId h, int blocks)
+/* What of z^ reaches the trunk, at the trunk's size; linear. */
+static YonosTensorId latent_branch(YonosGraph *g, YonosTensorId z, int trunk, gboolean eighth)
 {
-    for (int k = 0; k < blocks; k++) {
-        char *name = g_strdup_printf("decoder.block%d", k);
-        h = block(g, name, h, YONOS_NONE);
-        g_free(name);
-    }
-    return h;
-}
-
-/* The plain network: a trunk at the LR size and nothing else. At x8 that is a quarter of the pixels of H/4, so it has
- * four times the blocks for about the same cost. */
-static YonosTensorId plain(YonosGraph *g, const YonosCompactTier *tier, YonosTensorId x_l, int scale)
-{
-    gboolean eighth = scale == 8;
-    YonosTensorId h = conv(g, "decoder.in", scale == 2 ? yonos_unshuffle(g, x_l, 2) : x_l, tier->trunk, (Conv){0});
-
-    h = trunk(g, h, eighth ? 4 * tier->blocks : tier->blocks);
-    h = conv(g, "decoder.out", h, eighth ? 192 : 48, (Conv){.linear = TRUE});
-    return eighth ? yonos_shuffle(g, h, 2) : h; /* {n, H/4, W/4, 48} */
+    if (eighth)
+        return conv(g, "decoder.in", z, trunk, (Conv){.linear = TRUE});                      /* {n, H/8, W/8, t} */
+    return yonos_shuffle(g, conv(g, "decoder.in", z, 4 * trunk, (Conv){.linear = TRUE}), 2); /* {n, H/4, W/4, t} */
 }
 
 YonosTensorId yonos_compact_decoder(YonosGraph *g, const YonosCompactTier *tier, YonosTensorId z, YonosTensorId x_l,
                                     int scale)
 {
-    int t = tier->trunk;
-    YonosTensorId h, lr;
+    gboolean eighth = scale == 8;
+    int size = eighth ? 8 : 4, t = eighth ? tier->trunk8 : tier->trunk, blocks = eighth ? tier->blocks8 : tier->blocks;
+    YonosTensorId h = YONOS_NONE, lr;
 
-    if (!tier->student)
-        return plain(g, tier, x_l, scale);
-    h = conv(g, "decoder.in", z, 4 * t, (Conv){.linear = TRUE}); /* {n, H/8, W/8, 4 t} */
-    h = yonos_shuffle(g, h, 2);                                  /* {n, H/4, W/4, t} */
+    if (tier->student)
+        h = latent_branch(g, z, t, eighth);
     if (x_l >= 0) {
-        if (scale == 8) /* {n, H/8, W/8, 3} -> {n, H/4, W/4, t} */
-            lr = yonos_shuffle(g, conv(g, "decoder.lr", x_l, 4 * t, (Conv){.linear = TRUE}), 2);
-        else /* x2: {n, H/4, W/4, 12}, x4: {n, H/4, W/4, 3} */
-            lr = conv(g, "decoder.lr", scale == 2 ? yonos_unshuffle(g, x_l, 2) : x_l, t, (Conv){.linear = TRUE});
-        h = yonos_add(g, h, lr, 1);
+        lr = conv(g, "decoder.lr", scale == 2 ? yonos_unshuffle(g, x_l, 2) : x_l, t, (Conv){.linear = TRUE});
+        h = h < 0 ? lr : yonos_add(g, h, lr, 1); /* {n, H/size, W/size, t} */
     }
     h = yonos_act(g, h, YONOS_ACT_LEAKY, SLOPE);
-    h = trunk(g, h, tier->blocks);
-    return conv(g, "decoder.out", h, 48, (Conv){.linear = TRUE}); /* {n, H/4, W/4, 48} */
+    for (int k = 0; k < blocks; k++) {
+        char *name = g_strdup_printf("decoder.block%d", k);
+        h = block(g, name, h, YONOS_NONE);
+        g_free(name);
+    }
+    h = conv(g, "decoder.out", h, 3 * size * size, (Conv){.linear = TRUE});
+    return yonos_shuffle(g, h, size); /* {n, H, W, 3} */
 }
 
 YonosTensorId yonos_compact_upscale(YonosGraph *g, const YonosCompactTier *tier, YonosTensorId x_l, YonosTensorId noise,
@@ -188,7 +176,7 @@ YonosTensorId yonos_compact_upscale(YonosGraph *g, const YonosCompactTier *tier,
                                 : yonos_compact_lr_encoder(g, tier, padded, scale);
         z = yonos_compact_student(g, tier, noise, z_l, YONOS_NONE);
     }
-    y = yonos_shuffle(g, yonos_compact_decoder(g, tier, z, padded, scale), 4);
+    y = yonos_compact_decoder(g, tier, z, padded, scale);
     if (padded != x_l)
         y = yonos_extent(g, y, s.h * scale, s.w * scale);
     return yonos_add(g, yonos_resize(g, x_l, s.h * scale, s.w * scale), y, 1);

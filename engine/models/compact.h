@@ -13,8 +13,8 @@
 typedef struct {
     int encoder; /* channels of the LR encoder at the latent grid */
     int student; /* channels of the student, at both levels; 0: no latents, but a plain network of the same cost */
-    int trunk;   /* channels of the decoder at H/4 */
-    int blocks;  /* residual blocks of the decoder at H/4 */
+    int trunk, blocks;   /* channels of the decoder at H/4, and its residual blocks: x2, x4 */
+    int trunk8, blocks8; /* the same at H/8, the LR size: x8 */
 } YonosCompactTier;
 
 /* The tier of that name ("fast", "balanced"), or NULL. "fast-plain" and "balanced-plain" are the controls that a tier
@@ -37,9 +37,8 @@ YonosTensorId yonos_compact_lr_encoder(YonosGraph *g, const YonosCompactTier *ti
 YonosTensorId yonos_compact_student(YonosGraph *g, const YonosCompactTier *tier, YonosTensorId z_t, YonosTensorId z_l,
                                     YonosTensorId time);
 
-/* z^ and, unless YONOS_NONE, x_l -> the residual over the bicubic base before its pixel-shuffle by 4,
- * {n, H/4, W/4, 48}. The trunk is at H/4 for every scale, so that one D0 starts all of them. Of a plain tier the whole
- * network, and z is not used. */
+/* z^ and, unless YONOS_NONE, x_l -> the residual over the bicubic base, {n, H, W, 3}. The trunk is at H/4, at x8 at
+ * H/8, where x_l is. Of a plain tier the whole network, and z is not used. */
 YonosTensorId yonos_compact_decoder(YonosGraph *g, const YonosCompactTier *tier, YonosTensorId z, YonosTensorId x_l,
                                     int scale);
 
@@ -51,8 +50,8 @@ typedef enum { YONOS_COMPACT_INPUT_LR, YONOS_COMPACT_INPUT_FAITHFUL } YonosCompa
 YonosTensorId yonos_compact_upscale(YonosGraph *g, const YonosCompactTier *tier, YonosTensorId x_l, YonosTensorId noise,
                                     int scale, YonosCompactInput input);
 
-/* That function's graph for frames of one size, with the buffers "frame", "noise" and "upscaled"; to be freed, and to be
- * checked by yonos_graph_check. */
+/* That function's graph for frames of one size, with the buffers "frame", "noise" and "upscaled"; to be freed, and to
+ * be checked by yonos_graph_check. */
 YonosGraph *yonos_compact_network(const YonosCompactTier *tier, int width, int height, int scale,
                                   YonosCompactInput input);
 

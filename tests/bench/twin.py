@@ -16,8 +16,8 @@ import torch
 import torch.nn.functional as F
 
 LATENT, GRID, SLOPE = 16, 16, 0.1
-# encoder, student, trunk, blocks: yonos_compact_tier
-TIERS = {'fast': (48, 64, 32, 3), 'balanced': (64, 112, 96, 4)}
+# encoder, student, trunk and blocks of x2 and x4, of x8: yonos_compact_tier
+TIERS = {'fast': (16, 32, (32, 5), (64, 4)), 'balanced': (64, 112, (96, 4), (160, 6))}
 
 
 class Conv(torch.nn.Module):
@@ -43,27 +43,28 @@ class Block(torch.nn.Module):
 class Compact(torch.nn.Module):
     def __init__(self, tier, scale):
         super().__init__()
-        encoder, s, t, blocks = TIERS[tier]
+        encoder, s, fine, eighth = TIERS[tier]
+        t, blocks = eighth if scale == 8 else fine
         self.scale = scale
+        self.trunk_size = 8 if scale == 8 else 4
         fold = 8 // scale
         self.encoder = torch.nn.Sequential(Conv(3 * fold * fold, encoder), Conv(encoder, encoder),
                                            Conv(encoder, LATENT, linear=True))
         self.student_in, self.upper = Conv(2 * LATENT, s), Block(s)
         self.down, self.lower = Conv(s, s, stride=2), Block(s)
         self.up, self.student_out = Conv(s, 4 * s, 1, linear=True), Conv(s, LATENT, linear=True)
-        self.decoder_in = Conv(LATENT, 4 * t, linear=True)
-        self.lr = Conv(12 if scale == 2 else 3, 4 * t if scale == 8 else t, linear=True)
+        self.decoder_in = Conv(LATENT, t if scale == 8 else 4 * t, linear=True)
+        self.lr = Conv(12 if scale == 2 else 3, t, linear=True)
         self.blocks = torch.nn.Sequential(*(Block(t) for _ in range(blocks)))
-        self.out = Conv(t, 48, linear=True)
+        self.out = Conv(t, 3 * self.trunk_size ** 2, linear=True)
 
     def residual(self, x, noise):
         folded = F.pixel_unshuffle(x, 8 // self.scale) if self.scale < 8 else x
         z = self.upper(self.student_in(torch.cat((noise, self.encoder(folded)), 1)))
         z = self.student_out(z + F.pixel_shuffle(self.up(self.lower(self.down(z))), 2))
-        h = F.pixel_shuffle(self.decoder_in(z), 2)
-        lr = self.lr(F.pixel_unshuffle(x, 2) if self.scale == 2 else x)
-        h = F.leaky_relu(h + (F.pixel_shuffle(lr, 2) if self.scale == 8 else lr), SLOPE)
-        return F.pixel_shuffle(self.out(self.blocks(h)), 4)
+        h = F.pixel_shuffle(self.decoder_in(z), 8 // self.trunk_size)
+        h = h + self.lr(F.pixel_unshuffle(x, 2) if self.scale == 2 else x)
+        return F.pixel_shuffle(self.out(self.blocks(F.leaky_relu(h, SLOPE))), self.trunk_size)
 
     def forward(self, x, noise):
         h, w, grid = x.shape[2], x.shape[3], GRID // self.scale

@@ -11,7 +11,8 @@ import torch
 import torch.nn.functional as F
 from PIL import Image
 
-LATENT, ENCODER, STUDENT, TRUNK, BLOCKS = 16, 48, 64, 32, 3
+LATENT, ENCODER, STUDENT = 16, 16, 32
+TRUNK, BLOCKS, TRUNK8, BLOCKS8 = 32, 5, 64, 4
 parameters = {}
 
 
@@ -84,15 +85,16 @@ def student(z_t, z_l, time=None):
 
 
 def decoder(z, x=None, scale=4):
-    h = F.pixel_shuffle(conv("decoder.in", z, 4 * TRUNK), 2)
-    if x is not None and scale == 8:
-        h = h + F.pixel_shuffle(conv("decoder.lr", x, 4 * TRUNK), 2)
-    elif x is not None:
-        h = h + conv("decoder.lr", F.pixel_unshuffle(x, 2) if scale == 2 else x, TRUNK)
+    if scale == 8:
+        h, blocks, size = conv("decoder.in", z, TRUNK8), BLOCKS8, 8
+    else:
+        h, blocks, size = F.pixel_shuffle(conv("decoder.in", z, 4 * TRUNK), 2), BLOCKS, 4
+    if x is not None:
+        h = h + conv("decoder.lr", F.pixel_unshuffle(x, 2) if scale == 2 else x, h.shape[1])
     h = leaky(h)
-    for k in range(BLOCKS):
+    for k in range(blocks):
         h = block("decoder.block%d" % k, h)
-    return conv("decoder.out", h, 48)
+    return F.pixel_shuffle(conv("decoder.out", h, 3 * size * size), size)
 
 
 def bicubic(x, height, width):
@@ -107,7 +109,7 @@ def upscale(x, noise, scale):
     grid = 16 // scale
     padded = F.pad(x, (0, -x.shape[3] % grid, 0, -x.shape[2] % grid), mode="replicate")
     z = student(noise, lr_encoder(padded, scale))
-    residual = F.pixel_shuffle(decoder(z, padded, scale), 4)
+    residual = decoder(z, padded, scale)
     return bicubic(x, height, width) + residual[:, :, :height, :width]
 
 
