@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "enlarger.h"
+#include "base/error.h"
 #include "models/model-file.h"
 #include "upscaler.h"
 
@@ -11,6 +12,23 @@ typedef struct {
     YonosUpscaler *upscaler; /* for pictures of width x height; NULL before the first */
     int width, height;
 } Model;
+
+/* Figures of another device than the one that was asked for would pass for its own. */
+static YonosUpscaler *open_for(const Model *m, YonosFrameFormat in, YonosFrameFormat out, GError **error)
+{
+    gboolean gpu = !strcmp(m->device, "gpu");
+    YonosUpscalerParams p = {m->path, gpu ? "auto" : m->device, m->base.scale, YONOS_ENLARGER_SEED, in, out, 0, 0};
+    YonosUpscaler *up = yonos_upscaler_new(&p, error);
+    const char *note = up ? yonos_upscaler_note(up) : NULL;
+
+    if (up && (gpu || note) && strcmp(m->device, "auto") && !strcmp(yonos_upscaler_device(up), "CPU")) {
+        g_set_error(error, YONOS_ERROR, YONOS_ERROR_NO_DEVICE, "Nothing was measured, since '%s' was asked for. %s",
+                    m->device,
+                    note ? note : "There is no GPU with Vulkan 1.1; install its driver, or leave --device out.");
+        g_clear_pointer(&up, yonos_upscaler_free);
+    }
+    return up;
+}
 
 static gboolean model_run(YonosEnlarger *e, const YonosPicture *small, const YonosPicture *large, GError **error)
 {
@@ -26,8 +44,7 @@ static gboolean model_run(YonosEnlarger *e, const YonosPicture *small, const Yon
         g_clear_pointer(&m->upscaler, yonos_upscaler_free);
         m->width = small->width;
         m->height = small->height;
-        m->upscaler = yonos_upscaler_new(
-            &(YonosUpscalerParams){m->path, m->device, e->scale, YONOS_ENLARGER_SEED, in, out, 0, 0}, error);
+        m->upscaler = open_for(m, in, out, error);
     }
     return m->upscaler && yonos_upscaler_run(m->upscaler, &(YonosFrame){{small->rgb}, {3 * small->width}},
                                              &(YonosFrame){{large->rgb}, {3 * large->width}}, error);
@@ -51,12 +68,7 @@ YonosEnlarger *yonos_enlarger_model(const char *path, const char *device, GError
     if (!yonos_model_file_open(&file, path, 0, error))
         return NULL;
     m = g_new0(Model, 1);
-    *m = (Model){{file.scale, model_run, NULL, model_free},
-                 g_strdup(path),
-                 g_strdup(strcmp(device, "gpu") ? device : "auto"),
-                 NULL,
-                 0,
-                 0};
+    *m = (Model){{file.scale, model_run, NULL, model_free}, g_strdup(path), g_strdup(device), NULL, 0, 0};
     yonos_model_file_clear(&file);
     return &m->base;
 }

@@ -17,8 +17,9 @@ struct YonosEnlarger {
 
 #define YONOS_ENLARGER_SEED 0 /* of the noise field: the default of the element */
 
-/* A model file by the engine's front door; `device` as in upscaler.h, or "gpu" for its "auto". NULL with a sentence for
- * the user. */
+/* A model file by the engine's front door; `device` as in upscaler.h, or "gpu" for the first real one. NULL with a
+ * sentence for the user. A run fails with YONOS_ERROR_NO_DEVICE where the model would run on the CPU though a device was
+ * asked for, "auto" aside. */
 YonosEnlarger *yonos_enlarger_model(const char *path, const char *device, GError **error);
 
 void yonos_enlarger_free(YonosEnlarger *e); /* NULL is fine */
