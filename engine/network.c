@@ -279,6 +279,7 @@ static YonosVulkanOptions vulkan_options(const YonosNetwork *net, const char *na
 {
     const char *precision = g_getenv("YONOS_PRECISION");
     YonosVulkanOptions options = {.device = name,
+                                  .shared = net->params.shared,
                                   .half = YONOS_VULKAN_HALF_ON_GPU,
                                   .max_memory = net->params.max_memory,
                                   .no_matrices = net->no_matrices};
@@ -476,6 +477,7 @@ static gboolean open_with(YonosNetwork *net, const YonosModelFile *model, const 
     }
     done = start(net, p->device, error);
     net->model = NULL;
+    net->params.shared = NULL;
     return done;
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
+#include "base/shared-device.h"
 #include "executor.h"
 #include "frame.h"
 
@@ -16,6 +17,7 @@ typedef struct {
     gsize max_memory; /* bytes; 0: what the device has */
     const YonosFrameFormat *in, *out; /* of frames, which a Vulkan device converts itself; NULL: it gets pictures */
     guint in_flight;                  /* of them, at least 1 */
+    const YonosSharedDevice *shared;  /* as in YonosVulkanOptions; until the network is made */
 } YonosNetworkParams;
 
 /* What the network starts from. */

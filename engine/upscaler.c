@@ -29,6 +29,7 @@ struct YonosUpscaler {
     YonosNetwork *network; /* NULL: plain bicubic only */
     struct YonosVulkanFrames *frames; /* the way of frames, by a device that converts them; NULL: they are converted here */
     YonosDeviceInfo plain_info;       /* of frames without network */
+    gsize plain_memory;               /* likewise */
     char *note;                       /* likewise */
     YonosPlain *plain;                /* NULL until it is needed */
     YonosPlain *plain_alpha;
@@ -67,6 +68,7 @@ static int ours_of(const YonosUpscaler *up, const Shot *shot)
 static void frames_open_plain(YonosUpscaler *up, const YonosUpscalerParams *p)
 {
     YonosVulkanOptions options = {.device = g_ascii_strcasecmp(p->device, "auto") ? p->device : NULL,
+                                  .shared = p->shared,
                                   .max_memory = (gsize)p->max_memory << 20};
     GError *failure = NULL;
 
@@ -76,6 +78,7 @@ static void frames_open_plain(YonosUpscaler *up, const YonosUpscalerParams *p)
         &options, &(YonosVulkanFramesParams){.in = p->in, .out = p->out, .depth = in_flight_on_gpu(p)}, &failure);
     if (up->frames) {
         up->plain_info = yonos_vulkan_executor_info(yonos_vulkan_frames_executor(up->frames));
+        up->plain_memory = yonos_vulkan_frames_executor(up->frames)->memory;
         return;
     }
     up->note = g_strdup_printf("The GPU cannot be used, so the CPU is. %s", failure->message);
@@ -85,11 +88,6 @@ static void frames_open_plain(YonosUpscaler *up, const YonosUpscalerParams *p)
 static void frames_free(YonosVulkanFrames *frames)
 {
     yonos_vulkan_frames_free(frames);
-}
-
-static gsize frames_memory(const YonosVulkanFrames *frames)
-{
-    return frames ? yonos_vulkan_frames_executor(frames)->memory : 0;
 }
 
 static void frames_submit(YonosUpscaler *up, Shot *shot, const YonosFrame *in)
@@ -130,11 +128,6 @@ static void frames_open_plain(G_GNUC_UNUSED YonosUpscaler *up, G_GNUC_UNUSED con
 
 static void frames_free(G_GNUC_UNUSED struct YonosVulkanFrames *frames)
 {
-}
-
-static gsize frames_memory(G_GNUC_UNUSED const struct YonosVulkanFrames *frames)
-{
-    return 0;
 }
 
 static void frames_submit(G_GNUC_UNUSED YonosUpscaler *up, G_GNUC_UNUSED Shot *shot, G_GNUC_UNUSED const YonosFrame *in)
@@ -199,7 +192,7 @@ const YonosUpscalerTimes *yonos_upscaler_times(const YonosUpscaler *up)
 
 gsize yonos_upscaler_memory(const YonosUpscaler *up)
 {
-    return up->network ? yonos_network_memory(up->network) : frames_memory(up->frames);
+    return up->network ? yonos_network_memory(up->network) : up->plain_memory;
 }
 
 int yonos_upscaler_tiles(const YonosUpscaler *up)
@@ -391,7 +384,7 @@ YonosUpscaler *yonos_upscaler_new(const YonosUpscalerParams *p, GError **error)
     YonosNetworkParams network = {p->model,    p->device,    p->scale,     p->seed,
                                   p->in.width, p->in.height, p->out.width, p->out.height,
                                   (gsize)p->max_memory << 20, &p->in,     &p->out,
-                                  in_flight_on_gpu(p)};
+                                  in_flight_on_gpu(p), p->shared};
     YonosUpscaler *up;
     gboolean fine = TRUE;
 
@@ -518,6 +511,24 @@ void yonos_upscaler_submit(YonosUpscaler *up, const YonosFrame *in)
         up->n_made++;
     g_cond_broadcast(&up->changed);
     g_mutex_unlock(&up->lock);
+}
+
+gboolean yonos_upscaler_is_shared(G_GNUC_UNUSED const YonosUpscaler *up)
+{
+#ifdef HAVE_VULKAN
+    return up->frames && yonos_vulkan_frames_are_shared(up->frames);
+#else
+    return FALSE;
+#endif
+}
+
+void yonos_upscaler_submit_shared(YonosUpscaler *up, const YonosFrame *in, G_GNUC_UNUSED const YonosSharedFrame *from,
+                                  G_GNUC_UNUSED const YonosSharedFrame *to)
+{
+#ifdef HAVE_VULKAN
+    yonos_vulkan_frames_share(up->frames, from, to);
+#endif
+    yonos_upscaler_submit(up, in);
 }
 
 /* Waits for the oldest frame and takes it out of the queue; its pictures stay until the next submission. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
+#include "base/shared-device.h"
 #include "frame.h"
 #include "network.h"
 
@@ -19,6 +20,8 @@ typedef struct {
     guint max_memory;     /* MiB that the network may take on its device; 0: on Vulkan what the driver says is free, on the
                              CPU half of the machine's. The frame's own pictures on the host come on top */
     guint in_flight;      /* frames that may be, 1 to YONOS_MOST_IN_FLIGHT; 0: 1 on the CPU, 2 on a GPU */
+    const YonosSharedDevice *shared; /* runs it, so that frames may be there, if it is what `device` asks for, for "auto" any
+                                        real GPU, and a device of its own could do no more. NULL: none */
 } YonosUpscalerParams;
 
 /* Loads, checks, plans; nothing is allocated per frame afterwards. NULL with an error whose message is one sentence
@@ -52,6 +55,11 @@ gboolean yonos_upscaler_run(YonosUpscaler *up, const YonosFrame *in, const Yonos
 void yonos_upscaler_submit(YonosUpscaler *up, const YonosFrame *in);
 gboolean yonos_upscaler_collect(YonosUpscaler *up, const YonosFrame *out, GError **error);
 void yonos_upscaler_drop(YonosUpscaler *up);
+/* Where it is shared, a frame may be on that device: then `in` is not read, and it is copied from `from`; or it is copied
+ * to `to` as soon as it is made, and collect is called with NULL. Both live until that. */
+gboolean yonos_upscaler_is_shared(const YonosUpscaler *up);
+void yonos_upscaler_submit_shared(YonosUpscaler *up, const YonosFrame *in, const YonosSharedFrame *from,
+                                  const YonosSharedFrame *to);
 guint yonos_upscaler_depth(const YonosUpscaler *up);
 guint yonos_upscaler_in_flight(const YonosUpscaler *up);
 

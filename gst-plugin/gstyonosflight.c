@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "gstyonosflight.h"
-#include "gstyonosbuffers.h"
+#include "gstyonosframes.h"
 #include "gstyonoslive.h"
 #include "gstyonosmodel.h"
 #include "gstyonosnegotiate.h"
@@ -13,7 +13,9 @@ static GstBaseTransformClass *parent_class;
 /* A frame in flight. */
 typedef struct
 {
-  GstBuffer *inbuf;             /* without its memory, which goes back upstream */
+  GstBuffer *inbuf;             /* without its memory, which goes back upstream,
+                                 * unless the device may read that */
+  GstBuffer *outbuf;            /* that it is made in; NULL: taken in the end */
   gint64 spent;                 /* microseconds of the streaming thread */
 } Frame;
 
@@ -21,6 +23,7 @@ static void
 frame_clear (gpointer data)
 {
   gst_buffer_unref (((Frame *) data)->inbuf);
+  gst_clear_buffer (&((Frame *) data)->outbuf);
 }
 
 void
@@ -75,25 +78,69 @@ without_memory (GstBuffer * inbuf)
   return shell;
 }
 
+static GstFlowReturn
+take_outbuf (GstYonosUpscale * self, GstBuffer * inbuf, GstBuffer ** outbuf)
+{
+  GstBaseTransform *trans = GST_BASE_TRANSFORM (self);
+  GstFlowReturn flow =
+      GST_BASE_TRANSFORM_GET_CLASS (trans)->prepare_output_buffer (trans, inbuf,
+      outbuf);
+
+  if (flow != GST_FLOW_OK)
+    *outbuf = NULL;
+  return flow;
+}
+
+static void
+submit_mapped (GstYonosUpscale * self, GstYonosFrame * in, GstYonosFrame * out)
+{
+  YonosFrame planes = gst_yonos_frame_planes (in);
+
+  if (in->shared.copy || out->shared.copy)
+    yonos_upscaler_submit_shared (self->upscaler, &planes,
+        in->shared.copy ? &in->shared : NULL,
+        out->shared.copy ? &out->shared : NULL);
+  else
+    yonos_upscaler_submit (self->upscaler, &planes);
+}
+
+/* The frame of inbuf, with the large one if it is made where it will be. */
+static GstFlowReturn
+submit_frame (GstYonosUpscale * self, GstBuffer * inbuf, Frame * frame)
+{
+  GstYonosFrame in, out = { NULL };
+  GstFlowReturn flow;
+  gboolean kept;
+
+  if (self->images_out && yonos_upscaler_is_shared (self->upscaler)) {
+    flow = take_outbuf (self, inbuf, &frame->outbuf);
+    if (flow != GST_FLOW_OK)
+      return flow;
+    if (!gst_yonos_map_out (self, frame->outbuf, TRUE, &out))
+      return GST_FLOW_ERROR;
+  }
+  if (!gst_yonos_map_in (self, inbuf, &in))
+    return GST_FLOW_ERROR;
+  submit_mapped (self, &in, &out);
+  kept = gst_yonos_unmap_in (&in);
+  frame->inbuf = kept ? gst_buffer_ref (inbuf) : without_memory (inbuf);
+  return GST_FLOW_OK;
+}
+
 /* Takes over inbuf. */
 static GstFlowReturn
 submit (GstYonosUpscale * self, GstBuffer * inbuf)
 {
   GstYonosFlight *flight = &self->flight;
   gint64 start = g_get_monotonic_time ();
-  GstYonosFrame mapped;
-  YonosFrame planes;
-  Frame frame;
+  Frame frame = { NULL };
+  GstFlowReturn flow = submit_frame (self, inbuf, &frame);
 
-  if (!gst_yonos_map_in (self, inbuf, &mapped)) {
-    gst_buffer_unref (inbuf);
-    return GST_FLOW_ERROR;
-  }
-  planes = gst_yonos_frame_planes (&mapped);
-  yonos_upscaler_submit (self->upscaler, &planes);
-  gst_yonos_unmap_in (self, &mapped);
-  frame.inbuf = without_memory (inbuf);
   gst_buffer_unref (inbuf);
+  if (flow != GST_FLOW_OK) {
+    gst_clear_buffer (&frame.outbuf);
+    return flow;
+  }
   frame.spent = g_get_monotonic_time () - start;
   g_array_append_val (flight->frames, frame);
   if (flight->upscaler != self->upscaler) {
@@ -121,42 +168,49 @@ give_up (GstYonosUpscale * self, GError * error)
   return GST_FLOW_ERROR;
 }
 
+/* Waits for the oldest frame and hands it over; *error says what the upscaler
+ * failed with, any other failure is posted. */
+static gboolean
+collect_frame (GstYonosUpscale * self, GstBuffer * outbuf, gboolean shared,
+    GError ** error)
+{
+  YonosUpscaler *up = self->flight.upscaler;
+  GstYonosFrame mapped;
+  YonosFrame planes;
+  gboolean collected;
+
+  if (shared)
+    return yonos_upscaler_collect (up, NULL, error);
+  if (!gst_yonos_map_out (self, outbuf, FALSE, &mapped))
+    return FALSE;
+  planes = gst_yonos_frame_planes (&mapped);
+  collected = yonos_upscaler_collect (up, &planes, error);
+  return gst_yonos_unmap_out (&mapped) && collected;
+}
+
 /* Finishes the oldest frame. */
 static GstFlowReturn
 collect (GstYonosUpscale * self, GstBuffer ** outbuf)
 {
-  GstBaseTransform *trans = GST_BASE_TRANSFORM (self);
   GstYonosFlight *flight = &self->flight;
-  const Frame *frame = &g_array_index (flight->frames, Frame, 0);
-  GstFlowReturn flow;
-  GstYonosFrame mapped;
-  YonosFrame planes;
+  Frame *frame = &g_array_index (flight->frames, Frame, 0);
+  gboolean shared = frame->outbuf != NULL;
+  GstFlowReturn flow = GST_FLOW_OK;
   gint64 start, spent;
-  gboolean handed_over;
   GError *error = NULL;
 
-  flow = GST_BASE_TRANSFORM_GET_CLASS (trans)->prepare_output_buffer (trans,
-      frame->inbuf, outbuf);
+  *outbuf = g_steal_pointer (&frame->outbuf);
+  if (!shared)
+    flow = take_outbuf (self, frame->inbuf, outbuf);
   if (flow != GST_FLOW_OK) {
-    *outbuf = NULL;
     gst_yonos_flight_clear (self);
     return flow;
   }
   start = g_get_monotonic_time ();
-  if (!gst_yonos_map_out (self, *outbuf, &mapped)) {
+  if (!collect_frame (self, *outbuf, shared, &error)) {
     gst_clear_buffer (outbuf);
-    gst_yonos_flight_clear (self);
-    return GST_FLOW_ERROR;
-  }
-  planes = gst_yonos_frame_planes (&mapped);
-  yonos_upscaler_collect (flight->upscaler, &planes, &error);
-  handed_over = gst_yonos_unmap_out (self, &mapped);
-  if (error) {
-    gst_clear_buffer (outbuf);
-    return give_up (self, error);
-  }
-  if (!handed_over) {
-    gst_clear_buffer (outbuf);
+    if (error)
+      return give_up (self, error);
     gst_yonos_flight_clear (self);
     return GST_FLOW_ERROR;
   }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "gstyonoslive.h"
 #include "gstyonosbuffers.h"
+#include "gstyonosframes.h"
 #include "gstyonosmodel.h"
 #include "gstyonosnegotiate.h"
 #include "gstyonosnetworks.h"
@@ -35,7 +36,8 @@ load (GstYonosUpscale * self, const GstVideoInfo * out, gint scale,
   YonosUpscalerParams params = {.scale = scale,.device = s->device,
     .seed = s->seed,.in = gst_yonos_frame_format (&self->in_info),
     .out = gst_yonos_frame_format (out),
-    .max_memory = s->max_memory,.in_flight = s->in_flight
+    .max_memory = s->max_memory,.in_flight = s->in_flight,
+    .shared = gst_yonos_frames_device (self)
   };
 
   return gst_yonos_networks_load (s, &params,
@@ -395,7 +397,8 @@ choose (GstYonosUpscale * self, gboolean enabled)
   live->network = network;
   self->upscaler = network->upscaler;
   gst_yonos_stats_set_network (GST_ELEMENT (self), &self->stats,
-      network->upscaler, network->tier, network->path, network->hash);
+      network->upscaler, gst_yonos_frames_images (self, network->upscaler),
+      network->tier, network->path, network->hash);
   GST_INFO_OBJECT (self, "tier %s, step %u of %u: %s", network->tier, step,
       steps, live->reason);
   gst_element_post_message (GST_ELEMENT (self),

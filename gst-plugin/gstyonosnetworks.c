@@ -15,6 +15,7 @@ struct _GstYonosNetworks
 
   GstYonosNetwork plain;        /* its upscaler is the first one's, if there is one */
   YonosUpscalerParams params;
+  YonosSharedDevice shared;     /* of the params, held */
   gchar *device;
   gboolean automatic;           /* the tier was left to us */
   gboolean cheaper, warm;
@@ -140,6 +141,11 @@ gst_yonos_networks_load (const GstYonosSettings * s,
   n->plain.tier = "bicubic";
   n->params = *params;
   n->params.device = n->device = g_strdup (params->device);
+  if (params->shared) {
+    n->shared = *params->shared;
+    n->shared.hold (n->shared.user, TRUE);
+    n->params.shared = &n->shared;
+  }
   n->automatic = !s->model && s->tier == GST_YONOS_TIER_AUTO;
   n->cheaper = cheaper;
   n->warm = warm;
@@ -225,6 +231,8 @@ gst_yonos_networks_free (GstYonosNetworks * n)
   if (n->networks->len == 0)
     yonos_upscaler_free (n->plain.upscaler);
   g_array_unref (n->networks);
+  if (n->params.shared)
+    n->shared.hold (n->shared.user, FALSE);
   g_clear_error (&n->error);
   g_cond_clear (&n->changed);
   g_mutex_clear (&n->lock);

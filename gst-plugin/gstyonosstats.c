@@ -13,14 +13,14 @@ gst_yonos_stats_clear (GstYonosStats * stats)
 
 void
 gst_yonos_stats_set_network (GstElement * el, GstYonosStats * stats,
-    const YonosUpscaler * up, const gchar * tier, const gchar * model,
-    const gchar * hash)
+    const YonosUpscaler * up, const gchar * images, const gchar * tier,
+    const gchar * model, const gchar * hash)
 {
   const YonosDeviceInfo *info = yonos_upscaler_device_info (up);
   GstStructure *network = gst_structure_new (NAME,
       "device", G_TYPE_STRING, info->name, "driver", G_TYPE_STRING,
       info->driver, "precision", G_TYPE_STRING, info->precision, "kernels",
-      G_TYPE_STRING, info->kernels, "tier", G_TYPE_STRING, tier, "model",
+      G_TYPE_STRING, info->kernels, "images", G_TYPE_STRING, images, "tier", G_TYPE_STRING, tier, "model",
       G_TYPE_STRING, model, "model-hash", G_TYPE_STRING, hash, NULL);
 
   GST_OBJECT_LOCK (el);

@@ -30,11 +30,12 @@ typedef struct
 
 void gst_yonos_stats_clear (GstYonosStats * stats);
 
-/* The frames from now on are made by this upscaler: model and hash may be NULL.
+/* The frames from now on are made by this upscaler, and images travel so:
+ * images, model and hash may be NULL.
  * Takes the element's object lock, as the others do. */
 void gst_yonos_stats_set_network (GstElement * el, GstYonosStats * stats,
-    const YonosUpscaler * up, const gchar * tier, const gchar * model,
-    const gchar * hash);
+    const YonosUpscaler * up, const gchar * images, const gchar * tier,
+    const gchar * model, const gchar * hash);
 
 /* A frame took that many microseconds, and its parts these times. Posts what
  * is due. */

@@ -16,7 +16,8 @@
  * long as nothing fixes it, it stays the same, as do colorimetry, siting of
  * chroma and the metadata of HDR. PQ and HLG are enlarged as coded. Alpha is
  * enlarged by bicubic. Only progressive video is taken. Builds against
- * libgstvulkan 1.26 take and give Vulkan images too, by a copy.
+ * libgstvulkan 1.26 take and give Vulkan images too; where the network can run
+ * on the device that they are on, they do not leave it.
  *
  * The first GPU with Vulkan runs it, or the CPU where there is none; the
  * #GstYonosUpscale:device property decides otherwise. A GPU stores tensors as
@@ -80,6 +81,7 @@
 #include "gstyonosupscale.h"
 #include "gstyonosbuffers.h"
 #include "gstyonosflight.h"
+#include "gstyonosframes.h"
 #include "gstyonosnegotiate.h"
 #include "gstyonoslive.h"
 #include "gstyonosmodel.h"
@@ -106,7 +108,7 @@ forget (GstYonosUpscale * self)
 {
   gst_yonos_flight_clear (self);
   gst_yonos_live_close (self);
-  gst_yonos_buffers_close (self);
+  gst_yonos_frames_close (self);
   gst_video_info_init (&self->in_info);
   gst_video_info_init (&self->out_info);
   gst_yonos_upscale_refuse (self, NULL, NULL);
@@ -176,7 +178,7 @@ gst_yonos_upscale_set_caps (GstBaseTransform * trans, GstCaps * incaps,
 {
   GstYonosUpscale *self = GST_YONOS_UPSCALE (trans);
   GstVideoInfo in, out;
-  gboolean passthrough, adopted;
+  gboolean passthrough, adopted, had_images;
   gint scale;
 
   /* GstBaseTransform may ask again: one message is enough. */
@@ -185,8 +187,14 @@ gst_yonos_upscale_set_caps (GstBaseTransform * trans, GstCaps * incaps,
   if (!check (self, incaps, outcaps, &in, &out, &scale, &passthrough))
     return gst_yonos_upscale_refuse (self, incaps, outcaps);
   gst_yonos_flight_drain (self);
-  if (self->upscaler && is_of (&self->in_info, &self->out_info, &in, &out))
-    return gst_yonos_buffers_open (self, incaps, outcaps);
+  if (self->upscaler && is_of (&self->in_info, &self->out_info, &in, &out)) {
+    had_images = self->images_in || self->images_out;
+    if (!gst_yonos_frames_open (self, incaps, outcaps))
+      return gst_yonos_upscale_refuse (self, incaps, outcaps);
+    /* what was loaded for frames of the host does not share their device */
+    if (had_images || !(self->images_in || self->images_out))
+      return TRUE;
+  }
 
   gst_yonos_flight_clear (self);
   adopted = gst_yonos_live_adopt (self, &in, &out);
@@ -198,7 +206,7 @@ gst_yonos_upscale_set_caps (GstBaseTransform * trans, GstCaps * incaps,
   gst_base_transform_set_passthrough (trans, passthrough);
   if (passthrough)
     gst_yonos_live_forget (self);
-  else if (!gst_yonos_buffers_open (self, incaps, outcaps)
+  else if (!gst_yonos_frames_open (self, incaps, outcaps)
       || (!adopted && !gst_yonos_live_open (self))) {
     gst_yonos_live_close (self);
     return gst_yonos_upscale_refuse (self, incaps, outcaps);
@@ -258,6 +266,7 @@ gst_yonos_upscale_stop (GstBaseTransform * trans)
 
   forget (self);
   gst_yonos_live_forget (self);
+  gst_yonos_frames_forget (self);
   self->warned = FALSE;
   GST_OBJECT_LOCK (self);
   gst_yonos_stats_clear (&self->stats);
@@ -274,7 +283,7 @@ gst_yonos_upscale_finalize (GObject * object)
   gst_yonos_live_forget (self);
   gst_yonos_stats_clear (&self->stats);
 #ifdef HAVE_GST_VULKAN
-  gst_yonos_vulkan_free (self->vulkan);
+  gst_yonos_vulkan_free (self->vulkan, GST_ELEMENT (self));
 #endif
   gst_yonos_settings_clear (&self->settings);
   g_array_unref (self->flight.frames);

@@ -11,6 +11,7 @@ struct _GstYonosVulkan
   GstVulkanInstance *instance;
   GstVulkanDevice *device;
   GstVulkanQueue *queue;
+  YonosSharedDevice shared;     /* the same; without a device: not for sharing */
   GstVulkanOperation *operation;
   GstBufferPool *in, *out;      /* of memory that the host sees */
 };
@@ -34,16 +35,30 @@ gst_yonos_vulkan_close (GstYonosVulkan * v)
 {
   clear_pool (&v->in);
   clear_pool (&v->out);
+  if (v->operation)
+    gst_vulkan_operation_wait (v->operation);
   gst_clear_object (&v->operation);
-  gst_clear_object (&v->queue);
 }
 
 void
-gst_yonos_vulkan_free (GstYonosVulkan * v)
+gst_yonos_vulkan_forget (GstYonosVulkan * v, GstElement * element)
 {
+  GstYonosVulkan had;
+
   gst_yonos_vulkan_close (v);
-  gst_clear_object (&v->device);
-  gst_clear_object (&v->instance);
+  GST_OBJECT_LOCK (element);
+  had = *v;
+  *v = (GstYonosVulkan) { NULL };
+  GST_OBJECT_UNLOCK (element);
+  gst_clear_object (&had.queue);
+  gst_clear_object (&had.device);
+  gst_clear_object (&had.instance);
+}
+
+void
+gst_yonos_vulkan_free (GstYonosVulkan * v, GstElement * element)
+{
+  gst_yonos_vulkan_forget (v, element);
   g_free (v);
 }
 
@@ -69,8 +84,25 @@ gboolean
 gst_yonos_vulkan_query (GstYonosVulkan * v, GstElement * element,
     GstQuery * query)
 {
-  return gst_vulkan_handle_context_query (element, query, NULL, v->instance,
-      v->device);
+  GstYonosVulkan has;
+  gboolean answered;
+
+  GST_OBJECT_LOCK (element);
+  has = *v;
+  if (has.instance)
+    gst_object_ref (has.instance);
+  if (has.device)
+    gst_object_ref (has.device);
+  if (has.queue)
+    gst_object_ref (has.queue);
+  GST_OBJECT_UNLOCK (element);
+  answered = gst_vulkan_handle_context_query (element, query, NULL,
+      has.instance, has.device)
+      || gst_vulkan_queue_handle_context_query (element, query, has.queue);
+  gst_clear_object (&has.queue);
+  gst_clear_object (&has.device);
+  gst_clear_object (&has.instance);
+  return answered;
 }
 
 static gboolean
@@ -83,6 +115,73 @@ fail (GError ** error, const gchar * what)
   return FALSE;
 }
 
+static VkQueueFlags
+queue_flags (const GstVulkanQueue * queue)
+{
+  return queue->device->physical_device->queue_family_props[queue->family].
+      queueFlags;
+}
+
+/* The neighbours', since all who use a queue share one lock. */
+static gboolean
+find_queue (GstYonosVulkan * v, GstElement * element)
+{
+  GstVulkanQueue *queue = NULL;
+
+  if (v->queue)
+    return TRUE;
+  if (gst_vulkan_queue_run_context_query (element, &queue)
+      && (queue->device != v->device
+          || !(queue_flags (queue) & VK_QUEUE_GRAPHICS_BIT)))
+    gst_clear_object (&queue);
+  if (!queue)
+    queue = gst_vulkan_device_select_queue (v->device, VK_QUEUE_GRAPHICS_BIT);
+  v->queue = queue;
+  return queue != NULL;
+}
+
+static void
+lock_queue (gpointer user, gboolean locked)
+{
+  if (locked)
+    gst_vulkan_queue_submit_lock (user);
+  else
+    gst_vulkan_queue_submit_unlock (user);
+}
+
+static void
+hold_queue (gpointer user, gboolean held)
+{
+  if (held)
+    gst_object_ref (user);
+  else
+    gst_object_unref (user);
+}
+
+static void
+describe_device (GstYonosVulkan * v)
+{
+  GstVulkanPhysicalDevice *physical = v->device->physical_device;
+
+  if (!(queue_flags (v->queue) & VK_QUEUE_COMPUTE_BIT)
+      || !gst_vulkan_instance_check_api_version (v->device->instance, 1, 1, 0))
+    return;
+  v->shared = (YonosSharedDevice) {
+  .instance = v->device->instance->instance,.physical = physical->device,
+        .device = v->device->device,.queue = v->queue->queue,.family =
+        v->queue->family,.lock = lock_queue,.hold = hold_queue,.user = v->queue};
+  /* from there on the device is made with all features of Vulkan itself */
+  v->shared.half =
+      gst_vulkan_instance_check_api_version (v->device->instance, 1, 2, 0)
+      && gst_vulkan_physical_device_check_api_version (physical, 1, 2, 0);
+}
+
+const YonosSharedDevice *
+gst_yonos_vulkan_shared (GstYonosVulkan * v)
+{
+  return v->shared.device ? &v->shared : NULL;
+}
+
 static gboolean
 open_device (GstYonosVulkan * v, GstElement * element, GError ** error)
 {
@@ -92,16 +191,14 @@ open_device (GstYonosVulkan * v, GstElement * element, GError ** error)
     return fail (error, "there is no Vulkan");
   if (!gst_vulkan_ensure_element_device (element, v->instance, &v->device, 0))
     return fail (error, "there is no Vulkan device");
-  if (!v->queue)
-    v->queue =
-        gst_vulkan_device_select_queue (v->device, VK_QUEUE_GRAPHICS_BIT);
-  if (!v->queue)
+  if (!find_queue (v, element))
     return fail (error, "the device has no queue for copies");
-  commands = gst_vulkan_queue_create_command_pool (v->queue, error);
+  commands = gst_vulkan_queue_create_command_pool (v->queue, NULL);
   if (!commands)
     return fail (error, "the device has no memory for copies");
   v->operation = gst_vulkan_operation_new (commands);
   gst_object_unref (commands);
+  describe_device (v);
   return TRUE;
 }
 
@@ -187,10 +284,18 @@ use_images (GstYonosVulkan * v, GstBuffer * images, VkImageLayout layout,
   return known;
 }
 
+/* Where planes are copied from or to. */
+typedef struct
+{
+  VkBuffer buffer;
+  VkDeviceSize offset;
+  guint stride;
+} Plane;
+
 /* One plane between an image, or its part, and a buffer. */
 static gboolean
 copy_plane (GstYonosVulkan * v, const GstVideoInfo * info, guint plane,
-    GstBuffer * images, GstBuffer * host, gboolean to_images)
+    GstBuffer * images, const Plane * at, gboolean to_images)
 {
   static const VkImageAspectFlags parts[] = { VK_IMAGE_ASPECT_PLANE_0_BIT,
     VK_IMAGE_ASPECT_PLANE_1_BIT, VK_IMAGE_ASPECT_PLANE_2_BIT
@@ -198,55 +303,47 @@ copy_plane (GstYonosVulkan * v, const GstVideoInfo * info, guint plane,
   gboolean split = gst_buffer_n_memory (images) > 1
       || GST_VIDEO_INFO_N_PLANES (info) == 1;
   GstMemory *image = gst_buffer_peek_memory (images, split ? plane : 0);
-  GstMemory *buffer = gst_buffer_peek_memory (host, plane);
-  GstVideoMeta *meta = gst_buffer_get_video_meta (host);
-  gint component[GST_VIDEO_MAX_COMPONENTS], stride, pixel;
+  gint component[GST_VIDEO_MAX_COMPONENTS];
   VkBufferImageCopy region = {.imageSubresource.layerCount = 1,
     .imageSubresource.aspectMask =
         split ? VK_IMAGE_ASPECT_COLOR_BIT : parts[plane]
   };
   VkImage vk_image;
-  VkBuffer vk_buffer;
   VkCommandBuffer commands;
 
-  if (!gst_is_vulkan_image_memory (image)
-      || !gst_is_vulkan_buffer_memory (buffer))
+  if (!image || !gst_is_vulkan_image_memory (image))
     return FALSE;
   gst_video_format_info_component (info->finfo, plane, component);
-  stride = meta ? meta->stride[plane] : GST_VIDEO_INFO_PLANE_STRIDE (info,
-      plane);
-  pixel = GST_VIDEO_INFO_COMP_PSTRIDE (info, component[0]);
-  region.bufferRowLength = stride / pixel;
+  region.bufferOffset = at->offset;
+  region.bufferRowLength =
+      at->stride / GST_VIDEO_INFO_COMP_PSTRIDE (info, component[0]);
   region.imageExtent.width = GST_VIDEO_INFO_COMP_WIDTH (info, component[0]);
   region.imageExtent.height = GST_VIDEO_INFO_COMP_HEIGHT (info, component[0]);
   region.imageExtent.depth = 1;
   vk_image = ((GstVulkanImageMemory *) image)->image;
-  vk_buffer = ((GstVulkanBufferMemory *) buffer)->buffer;
 
   gst_vulkan_command_buffer_lock (v->operation->cmd_buf);
   commands = v->operation->cmd_buf->cmd;
   if (to_images)
-    vkCmdCopyBufferToImage (commands, vk_buffer, vk_image,
+    vkCmdCopyBufferToImage (commands, at->buffer, vk_image,
         VK_IMAGE_LAYOUT_TRANSFER_DST_OPTIMAL, 1, &region);
   else
     vkCmdCopyImageToBuffer (commands, vk_image,
-        VK_IMAGE_LAYOUT_TRANSFER_SRC_OPTIMAL, vk_buffer, 1, &region);
+        VK_IMAGE_LAYOUT_TRANSFER_SRC_OPTIMAL, at->buffer, 1, &region);
   gst_vulkan_command_buffer_unlock (v->operation->cmd_buf);
   return TRUE;
 }
 
-/* What was copied can be read by the host once the operation is over. */
 static void
-show_host (GstYonosVulkan * v)
+add_barrier (GstYonosVulkan * v, VkPipelineStageFlags before,
+    VkAccessFlags written, VkPipelineStageFlags after, VkAccessFlags used)
 {
   VkMemoryBarrier barrier = {.sType = VK_STRUCTURE_TYPE_MEMORY_BARRIER,
-    .srcAccessMask = VK_ACCESS_TRANSFER_WRITE_BIT,
-    .dstAccessMask = VK_ACCESS_HOST_READ_BIT
+    .srcAccessMask = written,.dstAccessMask = used
   };
 
   gst_vulkan_command_buffer_lock (v->operation->cmd_buf);
-  vkCmdPipelineBarrier (v->operation->cmd_buf->cmd,
-      VK_PIPELINE_STAGE_TRANSFER_BIT, VK_PIPELINE_STAGE_HOST_BIT, 0, 1,
+  vkCmdPipelineBarrier (v->operation->cmd_buf->cmd, before, after, 0, 1,
       &barrier, 0, NULL, 0, NULL);
   gst_vulkan_command_buffer_unlock (v->operation->cmd_buf);
 }
@@ -264,29 +361,74 @@ is_of_device (GstYonosVulkan * v, GstBuffer * images)
   return TRUE;
 }
 
+/* Submits, and does not wait. */
 static gboolean
 copy (GstYonosVulkan * v, const GstVideoInfo * info, GstBuffer * images,
-    GstBuffer * host, gboolean to_images, GError ** error)
+    const Plane planes[3], gboolean to_images, GError ** error)
 {
   gboolean done;
 
   if (!is_of_device (v, images))
     return fail (error, "they are of another device");
-  if (!gst_vulkan_operation_begin (v->operation, error))
+  if (!gst_vulkan_operation_begin (v->operation, NULL))
     return fail (error, "a copy did not begin");
   done = use_images (v, images, to_images ? VK_IMAGE_LAYOUT_TRANSFER_DST_OPTIMAL
       : VK_IMAGE_LAYOUT_TRANSFER_SRC_OPTIMAL, to_images
       ? VK_ACCESS_TRANSFER_WRITE_BIT : VK_ACCESS_TRANSFER_READ_BIT);
+  /* others of the queue have written, or read, what is copied from, or to */
+  add_barrier (v, VK_PIPELINE_STAGE_ALL_COMMANDS_BIT, VK_ACCESS_MEMORY_WRITE_BIT,
+      VK_PIPELINE_STAGE_TRANSFER_BIT,
+      VK_ACCESS_TRANSFER_READ_BIT | VK_ACCESS_TRANSFER_WRITE_BIT);
   for (guint i = 0; done && i < GST_VIDEO_INFO_N_PLANES (info); i++)
-    done = copy_plane (v, info, i, images, host, to_images);
+    done = copy_plane (v, info, i, images, &planes[i], to_images);
   if (!done) {
     gst_vulkan_operation_reset (v->operation);
     return fail (error, "they cannot be copied");
   }
-  show_host (v);
-  return (gst_vulkan_operation_end (v->operation, error)
-      && gst_vulkan_operation_wait (v->operation))
+  add_barrier (v, VK_PIPELINE_STAGE_TRANSFER_BIT, VK_ACCESS_TRANSFER_WRITE_BIT,
+      VK_PIPELINE_STAGE_HOST_BIT, VK_ACCESS_HOST_READ_BIT);
+  return gst_vulkan_operation_end (v->operation, NULL)
+      || fail (error, "a copy did not begin");
+}
+
+gboolean
+gst_yonos_vulkan_wait (GstYonosVulkan * v, GError ** error)
+{
+  return gst_vulkan_operation_wait (v->operation)
       || fail (error, "a copy did not end");
+}
+
+gboolean
+gst_yonos_vulkan_copy (GstYonosVulkan * v, const GstVideoInfo * info,
+    GstBuffer * images, gboolean to_images, guint64 buffer,
+    const guint32 offset[3], const guint32 stride[3], GError ** error)
+{
+  Plane planes[3];
+
+  for (guint i = 0; i < 3; i++)
+    planes[i] = (Plane) {
+    (VkBuffer) buffer, offset[i], stride[i]};
+  return copy (v, info, images, planes, to_images, error);
+}
+
+static gboolean
+copy_host (GstYonosVulkan * v, const GstVideoInfo * info, GstBuffer * images,
+    GstBuffer * host, gboolean to_images, GError ** error)
+{
+  GstVideoMeta *meta = gst_buffer_get_video_meta (host);
+  Plane planes[3];
+
+  for (guint i = 0; i < GST_VIDEO_INFO_N_PLANES (info); i++) {
+    GstMemory *memory = gst_buffer_peek_memory (host, i);
+
+    if (!memory || !gst_is_vulkan_buffer_memory (memory))
+      return fail (error, "there is no memory to copy them");
+    planes[i] = (Plane) {
+    ((GstVulkanBufferMemory *) memory)->buffer, 0, meta ? meta->stride[i] :
+          GST_VIDEO_INFO_PLANE_STRIDE (info, i)};
+  }
+  return copy (v, info, images, planes, to_images, error)
+      && gst_yonos_vulkan_wait (v, error);
 }
 
 static GstBuffer *
@@ -305,7 +447,7 @@ gst_yonos_vulkan_download (GstYonosVulkan * v, const GstVideoInfo * info,
 {
   GstBuffer *host = acquire (v->in, error);
 
-  if (host && !copy (v, info, images, host, FALSE, error))
+  if (host && !copy_host (v, info, images, host, FALSE, error))
     gst_clear_buffer (&host);
   return host;
 }
@@ -320,5 +462,5 @@ gboolean
 gst_yonos_vulkan_upload (GstYonosVulkan * v, const GstVideoInfo * info,
     GstBuffer * from, GstBuffer * images, GError ** error)
 {
-  return copy (v, info, images, from, TRUE, error);
+  return copy_host (v, info, images, from, TRUE, error);
 }

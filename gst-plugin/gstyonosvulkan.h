@@ -4,15 +4,17 @@
 
 #include <gst/video/video.h>
 
+#include "base/shared-device.h"
+
 G_BEGIN_DECLS
 
-/* Frames in Vulkan images of libgstvulkan, copied to and from memory that the
- * host sees, on the pipeline's device. One memory for all planes, or one for
- * each. */
+/* Frames in Vulkan images of libgstvulkan, copied to and from buffers on the
+ * pipeline's device, the engine's or those that the host sees. One memory for
+ * all planes, or one for each. */
 typedef struct _GstYonosVulkan GstYonosVulkan;
 
 GstYonosVulkan *gst_yonos_vulkan_new (void);
-void gst_yonos_vulkan_free (GstYonosVulkan * v);
+void gst_yonos_vulkan_free (GstYonosVulkan * v, GstElement * element);
 
 gboolean gst_yonos_vulkan_has_images (GstCaps * caps);
 
@@ -22,10 +24,15 @@ void gst_yonos_vulkan_set_context (GstYonosVulkan * v, GstElement * element,
 gboolean gst_yonos_vulkan_query (GstYonosVulkan * v, GstElement * element,
     GstQuery * query);
 
-/* Finds the device, and makes ready for frames of these caps. */
+/* Finds the device, unless it is known, and makes ready for frames of these caps. */
 gboolean gst_yonos_vulkan_open (GstYonosVulkan * v, GstElement * element,
     GstCaps * in, GstCaps * out, GError ** error);
 void gst_yonos_vulkan_close (GstYonosVulkan * v);
+/* Closes, and knows of no device any more. */
+void gst_yonos_vulkan_forget (GstYonosVulkan * v, GstElement * element);
+
+/* The device for the engine, after open; NULL: it cannot run there. */
+const YonosSharedDevice *gst_yonos_vulkan_shared (GstYonosVulkan * v);
 
 /* A new pool of images, not configured; after open. */
 GstBufferPool *gst_yonos_vulkan_pool_new (GstYonosVulkan * v);
@@ -37,6 +44,11 @@ GstBuffer *gst_yonos_vulkan_download (GstYonosVulkan * v,
 GstBuffer *gst_yonos_vulkan_acquire (GstYonosVulkan * v, GError ** error);
 gboolean gst_yonos_vulkan_upload (GstYonosVulkan * v, const GstVideoInfo * info,
     GstBuffer * from, GstBuffer * images, GError ** error);
+/* Copies as YonosSharedFrame wants it; and waits for what was copied. */
+gboolean gst_yonos_vulkan_copy (GstYonosVulkan * v, const GstVideoInfo * info,
+    GstBuffer * images, gboolean to_images, guint64 buffer,
+    const guint32 offset[3], const guint32 stride[3], GError ** error);
+gboolean gst_yonos_vulkan_wait (GstYonosVulkan * v, GError ** error);
 
 G_END_DECLS
 

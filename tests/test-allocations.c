@@ -138,7 +138,7 @@ static void check(const char *device, int scale, int width, int height)
     char *path = g_build_filename(folder, "m.safetensors", NULL);
     YonosFrameFormat small = {.width = width, .height = height, .pixel_stride = 3, .g = 1, .b = 2, .a = -1};
     YonosFrameFormat large = small;
-    YonosUpscalerParams p = {path, device, scale, SEED, small, large, 0, 0};
+    YonosUpscalerParams p = {path, device, scale, SEED, small, large, 0, 0, NULL};
     gsize n = (gsize)width * height * 3;
     guint8 *from = g_malloc0(n), *to = g_malloc(n * scale * scale);
     YonosFrame in = {{from}, {width * 3}}, out = {{to}, {width * scale * 3}};

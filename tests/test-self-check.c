@@ -189,7 +189,7 @@ static void test_blamed(void)
 static void check_network(YonosVkShader shader, gboolean half, const char *kernels, const char *precision,
                           const char *note)
 {
-    YonosNetworkParams p = {g_getenv("YONOS_TEST_MODEL"), tested_device(), 4, SEED, 9, 6, 36, 24, 0, NULL, NULL, 1};
+    YonosNetworkParams p = {g_getenv("YONOS_TEST_MODEL"), tested_device(), 4, SEED, 9, 6, 36, 24, 0, NULL, NULL, 1, NULL};
     GError *error = NULL;
     YonosNetwork *net;
     gsize size;
@@ -255,7 +255,7 @@ static gboolean has_frames(YonosVkShader skipped_shader, char **note)
 {
     static const YonosFrameFormat in = {.layout = YONOS_FRAME_I420, .width = 9, .height = 6, .kr = 0.2126, .kb = 0.0722, .a = -1};
     static const YonosFrameFormat out = {.width = 36, .height = 24, .pixel_stride = 8, .g = 2, .b = 4, .a = 6, .depth = 16};
-    YonosNetworkParams p = {g_getenv("YONOS_TEST_MODEL"), tested_device(), 4, SEED, 9, 6, 36, 24, 0, &in, &out, 1};
+    YonosNetworkParams p = {g_getenv("YONOS_TEST_MODEL"), tested_device(), 4, SEED, 9, 6, 36, 24, 0, &in, &out, 1, NULL};
     GError *error = NULL;
     YonosNetwork *net;
     gboolean has;

@@ -37,7 +37,7 @@ static YonosUpscaler *open_case(const Case *c, guint max_memory, GError **error)
     int out_width = c->out_width ? c->out_width : c->width * c->scale;
     int out_height = c->out_height ? c->out_height : c->height * c->scale;
     YonosUpscalerParams p = {path, c->device,  c->scale, SEED, rgb(c->width, c->height), rgb(out_width, out_height),
-                             max_memory, 0};
+                             max_memory, 0, NULL};
     YonosUpscaler *up;
 
     small_model_make(path, &(SmallModel){.scale = c->scale, .seed = SEED});

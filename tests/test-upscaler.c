@@ -36,7 +36,8 @@ static YonosFrameFormat rgb(int width, int height)
 static YonosUpscaler *open_upscaler(const char *device, int scale, int width, int height, GError **error)
 {
     char *path = model_path(scale);
-    YonosUpscalerParams p = {path, device, scale, SEED, rgb(width, height), rgb(width * scale, height * scale), 0, 0};
+    YonosUpscalerParams p = {path, device, scale, SEED, rgb(width, height), rgb(width * scale, height * scale), 0, 0,
+                             NULL};
     YonosUpscaler *up = yonos_upscaler_new(&p, error);
 
     g_free(path);
@@ -179,7 +180,7 @@ static void test_noise(gconstpointer data)
 static YonosUpscaler *open_model(const char *device, const SmallModel *model)
 {
     char *path = g_build_filename(folder, "m.safetensors", NULL);
-    YonosUpscalerParams p = {path, device, 2, SEED, rgb(WIDTH, HEIGHT), rgb(WIDTH * 2, HEIGHT * 2), 0, 0};
+    YonosUpscalerParams p = {path, device, 2, SEED, rgb(WIDTH, HEIGHT), rgb(WIDTH * 2, HEIGHT * 2), 0, 0, NULL};
     GError *error = NULL;
     YonosUpscaler *up;
 
@@ -278,7 +279,7 @@ static void test_sizes(void)
 
     for (guint k = 0; k < G_N_ELEMENTS(sizes); k++) {
         YonosUpscalerParams p = {path, "cpu", 2, SEED, rgb(sizes[k][0], sizes[k][1]), rgb(sizes[k][2], sizes[k][3]),
-                                 0, 0};
+                                 0, 0, NULL};
         GError *error = NULL;
         g_assert_null(yonos_upscaler_new(&p, &error));
         g_assert_error(error, YONOS_ERROR, YONOS_ERROR_UNSUPPORTED);

@@ -260,6 +260,23 @@ static gboolean features_choose(YonosVkDevice *d, const YonosVulkanOptions *opti
     return FALSE;
 }
 
+/* What we need beside the device itself. */
+static gboolean parts_make(YonosVkDevice *d, GError **error)
+{
+    VkCommandPoolCreateInfo pool = {.sType = VK_STRUCTURE_TYPE_COMMAND_POOL_CREATE_INFO,
+                                    .flags = VK_COMMAND_POOL_CREATE_RESET_COMMAND_BUFFER_BIT,
+                                    .queueFamilyIndex = d->family};
+    VkFenceCreateInfo fence = {.sType = VK_STRUCTURE_TYPE_FENCE_CREATE_INFO};
+
+    d->driver = driver_text(d);
+    vkGetPhysicalDeviceMemoryProperties(d->physical, &d->memory);
+    VK(vkCreateCommandPool(d->device, &pool, NULL, &d->pool));
+    VK(vkCreateFence(d->device, &fence, NULL, &d->fence));
+    return transfers_make(d, error) && yonos_vk_cache_load(d, error);
+fail:
+    return FALSE;
+}
+
 static gboolean device_make(YonosVkDevice *d, GError **error)
 {
     static const float priorities[] = {1, 1};
@@ -274,31 +291,47 @@ static gboolean device_make(YonosVkDevice *d, GError **error)
     VkDeviceCreateInfo info = {.sType = VK_STRUCTURE_TYPE_DEVICE_CREATE_INFO,
                                .queueCreateInfoCount = d->transfer_queues ? 2 : 1,
                                .pQueueCreateInfos = queues};
-    VkCommandPoolCreateInfo pool = {.sType = VK_STRUCTURE_TYPE_COMMAND_POOL_CREATE_INFO,
-                                    .flags = VK_COMMAND_POOL_CREATE_RESET_COMMAND_BUFFER_BIT,
-                                    .queueFamilyIndex = d->family};
-    VkFenceCreateInfo fence = {.sType = VK_STRUCTURE_TYPE_FENCE_CREATE_INFO};
-    VkResult result;
+    VkResult result = yonos_vk_features_device(d->physical, &d->features, info, &d->device);
 
-    result = yonos_vk_features_device(d->physical, &d->features, info, &d->device);
     if (result != VK_SUCCESS) {
         yonos_vk_set_error(error, result, "vkCreateDevice");
-        goto fail;
+        return FALSE;
     }
-    d->driver = driver_text(d);
     vkGetDeviceQueue(d->device, d->family, 0, &d->queue);
-    vkGetPhysicalDeviceMemoryProperties(d->physical, &d->memory);
-    VK(vkCreateCommandPool(d->device, &pool, NULL, &d->pool));
-    VK(vkCreateFence(d->device, &fence, NULL, &d->fence));
-    return transfers_make(d, error) && yonos_vk_cache_load(d, error);
-fail:
-    return FALSE;
+    return TRUE;
+}
+
+/* FALSE: a device of our own is wanted, or does better. */
+static gboolean share(YonosVkDevice *d, const YonosVulkanOptions *options)
+{
+    const YonosSharedDevice *shared = g_strcmp0(g_getenv("YONOS_DISABLE_SHARING"), "1") ? options->shared : NULL;
+    YonosVkDevice own = {.instance = shared ? shared->instance : NULL};
+    VkPhysicalDevice devices[MAX_DEVICES];
+    uint32_t n = enumerate(&own, devices);
+    gboolean fits = FALSE;
+
+    for (uint32_t k = 0; !fits && k < n; k++)
+        fits = devices[k] == shared->physical && look_at(&own, devices[k]) &&
+               device_matches(k, &own, options->device) && features_choose(&own, options, NULL) &&
+               !own.features.coopmat && (shared->half || !own.half);
+    if (!fits)
+        return FALSE;
+    *d = own;
+    d->shared = *shared;
+    d->shared.hold(d->shared.user, TRUE);
+    d->device = shared->device;
+    d->queue = shared->queue;
+    d->family = shared->family;
+    d->transfer_queues = 0;
+    return TRUE;
 }
 
 gboolean yonos_vk_device_open(YonosVkDevice *d, const YonosVulkanOptions *options, GError **error)
 {
-    if (instance_make(d, error) && choose(d, options->device, error) && features_choose(d, options, error) &&
-        device_make(d, error)) {
+    gboolean found = share(d, options) || (instance_make(d, error) && choose(d, options->device, error) &&
+                                           features_choose(d, options, error) && device_make(d, error));
+
+    if (found && parts_make(d, error)) {
         d->tuned = yonos_vk_tuned_read(d);
         return TRUE;
     }
@@ -315,14 +348,17 @@ void yonos_vk_device_close(YonosVkDevice *d)
         vkDestroyFence(d->device, d->fence, NULL);
         vkDestroyCommandPool(d->device, d->pool, NULL);
         vkDestroyCommandPool(d->device, d->transfer_pool, NULL);
-        vkDestroyDevice(d->device, NULL);
     }
+    if (d->device && !d->shared.device)
+        vkDestroyDevice(d->device, NULL);
     if (d->messenger) {
         destroy = (PFN_vkDestroyDebugUtilsMessengerEXT)vkGetInstanceProcAddr(d->instance,
                                                                              "vkDestroyDebugUtilsMessengerEXT");
         destroy(d->instance, d->messenger, NULL);
     }
-    if (d->instance)
+    if (d->shared.device)
+        d->shared.hold(d->shared.user, FALSE);
+    else if (d->instance)
         vkDestroyInstance(d->instance, NULL);
     g_free(d->driver);
     g_clear_pointer(&d->tuned, g_array_unref);
@@ -363,14 +399,42 @@ char *yonos_vk_device_list(void)
     return g_string_free(list, FALSE);
 }
 
+static void lock(YonosVkDevice *d, gboolean locked)
+{
+    if (d->shared.device)
+        d->shared.lock(d->shared.user, locked);
+}
+
+gboolean yonos_vk_device_queue(YonosVkDevice *d, VkQueue queue, const VkSubmitInfo *info, VkFence fence, GError **error)
+{
+    lock(d, TRUE);
+    VK(vkQueueSubmit(queue, 1, info, fence));
+    lock(d, FALSE);
+    return TRUE;
+fail:
+    lock(d, FALSE);
+    return FALSE;
+}
+
 gboolean yonos_vk_device_submit(YonosVkDevice *d, VkCommandBuffer commands, GError **error)
 {
     VkSubmitInfo info = {
-        .sType = VK_STRUCTURE_TYPE_SUBMIT_INFO, .commandBufferCount = 1, .pCommandBuffers = &commands};
+        .sType = VK_STRUCTURE_TYPE_SUBMIT_INFO, .commandBufferCount = commands ? 1 : 0, .pCommandBuffers = &commands};
 
     VK(vkResetFences(d->device, 1, &d->fence));
-    VK(vkQueueSubmit(d->queue, 1, &info, d->fence));
+    if (!yonos_vk_device_queue(d, d->queue, &info, d->fence, error))
+        return FALSE;
     VK(vkWaitForFences(d->device, 1, &d->fence, VK_TRUE, UINT64_MAX));
+    return TRUE;
+fail:
+    return FALSE;
+}
+
+gboolean yonos_vk_device_wait(YonosVkDevice *d, GError **error)
+{
+    if (d->shared.device)
+        return yonos_vk_device_submit(d, VK_NULL_HANDLE, error);
+    VK(vkDeviceWaitIdle(d->device));
     return TRUE;
 fail:
     return FALSE;

@@ -7,8 +7,9 @@
 #include "vulkan/vk-features.h"
 #include "vulkan/vulkan-executor.h"
 
-/* An own instance, device and compute queue. One thread at a time. */
+/* An instance, device and compute queue, our own or shared. One thread at a time. */
 typedef struct {
+    YonosSharedDevice shared; /* its device is NULL where ours is our own */
     VkInstance instance;
     VkDebugUtilsMessengerEXT messenger;
     VkPhysicalDevice physical;
@@ -55,5 +56,10 @@ char *yonos_vk_uuid_text(const guint8 uuid[VK_UUID_SIZE]);
 /* As yonos_vulkan_devices. */
 char *yonos_vk_device_list(void);
 
-/* Submits a recorded command buffer and waits for its end. */
+/* As vkQueueSubmit of one batch, to one of its queues. */
+gboolean yonos_vk_device_queue(YonosVkDevice *d, VkQueue queue, const VkSubmitInfo *info, VkFence fence,
+                               GError **error);
+/* Waits until nothing that was submitted is under way; of a shared device, until nothing of its queue is. */
+gboolean yonos_vk_device_wait(YonosVkDevice *d, GError **error);
+/* Submits a recorded command buffer, or none, and waits for its end and that of all before it in the queue. */
 gboolean yonos_vk_device_submit(YonosVkDevice *d, VkCommandBuffer commands, GError **error);

@@ -79,7 +79,7 @@ static void vulkan_free(YonosExecutor *ex)
     YonosVkExecutor *vk = (YonosVkExecutor *)ex;
 
     if (vk->device.device) {
-        vkDeviceWaitIdle(vk->device.device);
+        yonos_vk_device_wait(&vk->device, NULL);
         vkDestroyDescriptorPool(vk->device.device, vk->pool, NULL);
         vkDestroyQueryPool(vk->device.device, vk->stamps, NULL);
         yonos_vk_kernels_clear(&vk->kernels, &vk->device);

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
+#include "base/shared-device.h"
 #include "executor.h"
 
-/* Runs graphs on a Vulkan device of its own; nothing of Vulkan shows through this header. */
+/* Runs graphs on a Vulkan device; nothing of Vulkan shows through this header. */
 typedef enum {
     YONOS_VULKAN_SINGLE,
     YONOS_VULKAN_HALF,        /* all F32 memory is stored as fp16, sums are fp32; write and read convert on the host */
@@ -12,6 +13,8 @@ typedef enum {
 
 typedef struct {
     const char *device; /* index, UUID, or part of a device name; NULL: the first real GPU, never a software device */
+    const YonosSharedDevice *shared; /* used if it is such a device, for NULL any real GPU, and lacks nothing that one of
+                                        our own would have: cooperative matrices, fp16. NULL: none */
     YonosVulkanPrecision half;
     gsize max_memory; /* bytes that it may take; 0: what the driver says is free */
     gsize beside;     /* of them, bytes that others of its device will take */

@@ -17,7 +17,8 @@ typedef struct {
     VkCommandBuffer upload, before, after, download;
     VkSemaphore uploaded, made; /* between queues, where copies have their own */
     VkFence done;
-    guint set; /* of its two sets of stamps: a frame resets the one of the next in its place */
+    const YonosSharedFrame *from, *to; /* not by the host; until its end */
+    guint set;                         /* of its two sets of stamps: a frame resets the one of the next in its place */
     gint64 began;
     GError *error;
 } Slot;
@@ -66,7 +67,7 @@ void yonos_vulkan_frames_free(YonosVulkanFrames *f)
 
     if (!f)
         return;
-    vkDeviceWaitIdle(d->device);
+    yonos_vk_device_wait(d, NULL);
     for (guint k = 0; k < f->params.depth; k++) {
         Slot *s = &f->slots[k];
         VkCommandBuffer commands[] = {s->upload, s->before, s->after, s->download};
@@ -285,8 +286,8 @@ static void stamp(const YonosVulkanFrames *f, VkCommandBuffer commands, const Sl
 }
 
 /* Waits for one semaphore and signals another, if they are there. */
-static gboolean submit(VkQueue queue, guint32 n, const VkCommandBuffer *commands, VkSemaphore wait, VkSemaphore signal,
-                       VkFence fence, GError **error)
+static gboolean submit(YonosVulkanFrames *f, VkQueue queue, guint32 n, const VkCommandBuffer *commands,
+                       VkSemaphore wait, VkSemaphore signal, VkFence fence, GError **error)
 {
     VkPipelineStageFlags all = VK_PIPELINE_STAGE_ALL_COMMANDS_BIT;
     VkSubmitInfo info = {.sType = VK_STRUCTURE_TYPE_SUBMIT_INFO,
@@ -298,10 +299,16 @@ static gboolean submit(VkQueue queue, guint32 n, const VkCommandBuffer *commands
                          .signalSemaphoreCount = signal ? 1 : 0,
                          .pSignalSemaphores = &signal};
 
-    VK(vkQueueSubmit(queue, 1, &info, fence));
-    return TRUE;
-fail:
-    return FALSE;
+    return yonos_vk_device_queue(&f->vk->device, queue, &info, fence, error);
+}
+
+/* Nothing but a stamp. */
+static gboolean record_stamp(YonosVulkanFrames *f, Slot *s, VkCommandBuffer commands, guint which, GError **error)
+{
+    if (!yonos_vk_commands_begin(commands, TRUE, error))
+        return FALSE;
+    stamp(f, commands, s, which);
+    return yonos_vk_commands_end(commands, error);
 }
 
 /* A copy with a stamp before it and the next behind it. */
@@ -318,16 +325,38 @@ static gboolean record_copy(YonosVulkanFrames *f, Slot *s, VkCommandBuffer comma
     return yonos_vk_commands_end(commands, error);
 }
 
+static gboolean copy_shared(const YonosSharedFrame *frame, const YonosVkBuffer *b, const YonosFramePacking *packing,
+                            GError **error)
+{
+    return frame->copy(frame->user, (guint64)(gsize)b->buffer, packing->offset, packing->stride, error);
+}
+
+gboolean yonos_vulkan_frames_are_shared(const YonosVulkanFrames *f)
+{
+    return f->vk->device.shared.device != NULL;
+}
+
+void yonos_vulkan_frames_share(YonosVulkanFrames *f, const YonosSharedFrame *from, const YonosSharedFrame *to)
+{
+    g_assert(yonos_vulkan_frames_are_shared(f) || (!from && !to));
+    newest(f)->from = from;
+    newest(f)->to = to;
+}
+
 gboolean yonos_vulkan_frames_begin(YonosVulkanFrames *f, const YonosFrame *in, GError **error)
 {
     Slot *s = newest(f);
 
     g_assert(f->pending < f->params.depth);
     s->began = g_get_monotonic_time();
-    yonos_frame_pack(&f->planes.in_packing, in, s->sent.map);
     VK(vkResetFences(f->vk->device.device, 1, &s->done));
+    if (s->from)
+        return record_stamp(f, s, s->upload, UPLOAD, error) &&
+               submit(f, f->vk->device.queue, 1, &s->upload, VK_NULL_HANDLE, VK_NULL_HANDLE, VK_NULL_HANDLE, error) &&
+               copy_shared(s->from, &s->in, &f->planes.in_packing, error);
+    yonos_frame_pack(&f->planes.in_packing, in, s->sent.map);
     return record_copy(f, s, s->upload, &s->sent, &s->in, UPLOAD, error) &&
-           submit(f->vk->device.upload, 1, &s->upload, VK_NULL_HANDLE, s->uploaded, VK_NULL_HANDLE, error);
+           submit(f, f->vk->device.upload, 1, &s->upload, VK_NULL_HANDLE, s->uploaded, VK_NULL_HANDLE, error);
 fail:
     return FALSE;
 }
@@ -380,10 +409,12 @@ static gboolean run(YonosVulkanFrames *f, const YonosVulkanTile *tile, int ours,
     Slot *s = newest(f);
     VkCommandBuffer commands[] = {s->before, tile ? f->vk->run : s->after, s->after};
 
-    if (!first)
-        VK(vkQueueWaitIdle(f->vk->device.queue)); /* its commands are recorded anew */
+    if (!first && !yonos_vk_device_submit(&f->vk->device, VK_NULL_HANDLE, error)) /* its commands are recorded anew */
+        return FALSE;
     if (!yonos_vk_commands_begin(s->before, TRUE, error))
         return FALSE;
+    if (first && s->from)
+        stamp(f, s->before, s, UPLOADED);
     if (first && f->stamps)
         vkCmdResetQueryPool(s->before, f->stamps, stamps_of(f, s, s->set ^ 1), STAMPS);
     if (first)
@@ -394,12 +425,12 @@ static gboolean run(YonosVulkanFrames *f, const YonosVulkanTile *tile, int ours,
     record_after(f, s, tile, ours);
     if (last)
         stamp(f, s->after, s, MADE);
+    if (last && s->to)
+        stamp(f, s->after, s, DOWNLOAD);
     if (!yonos_vk_commands_end(s->after, error))
         return FALSE;
-    return submit(f->vk->device.queue, tile ? 3 : 2, commands, first ? s->uploaded : VK_NULL_HANDLE,
+    return submit(f, f->vk->device.queue, tile ? 3 : 2, commands, first ? s->uploaded : VK_NULL_HANDLE,
                   last ? s->made : VK_NULL_HANDLE, VK_NULL_HANDLE, error);
-fail:
-    return FALSE;
 }
 
 gboolean yonos_vulkan_frames_run(YonosVulkanFrames *f, const YonosVulkanTile *tile, int ours, GError **error)
@@ -423,15 +454,19 @@ fail:
 /* After a failure somewhere in a frame: nothing of it is under way any more. */
 static void recover(YonosVulkanFrames *f, Slot *s)
 {
-    vkDeviceWaitIdle(f->vk->device.device);
+    yonos_vk_device_wait(&f->vk->device, NULL);
     stamps_reset(f, s, NULL);
     semaphores_make(f, s, NULL);
 }
 
 static gboolean download(YonosVulkanFrames *f, Slot *s, GError **error)
 {
+    if (s->to)
+        return copy_shared(s->to, &s->out, &f->planes.out_packing, error) &&
+               record_stamp(f, s, s->download, DOWNLOADED, error) &&
+               submit(f, f->vk->device.queue, 1, &s->download, VK_NULL_HANDLE, VK_NULL_HANDLE, s->done, error);
     return record_copy(f, s, s->download, &s->out, &s->received, DOWNLOAD, error) &&
-           submit(f->vk->device.download, 1, &s->download, s->made, VK_NULL_HANDLE, s->done, error);
+           submit(f, f->vk->device.download, 1, &s->download, s->made, VK_NULL_HANDLE, s->done, error);
 }
 
 void yonos_vulkan_frames_end(YonosVulkanFrames *f, GError *failure)
@@ -445,6 +480,7 @@ void yonos_vulkan_frames_end(YonosVulkanFrames *f, GError *failure)
         wait(f, s, &s->error);
     if (s->error)
         recover(f, s);
+    s->from = s->to = NULL;
     f->pending++;
 }
 

@@ -42,6 +42,12 @@ YonosVulkanFrames *yonos_vulkan_frames_new_plain(const YonosVulkanOptions *optio
 const YonosExecutor *yonos_vulkan_frames_executor(const YonosVulkanFrames *frames);
 void yonos_vulkan_frames_free(YonosVulkanFrames *frames); /* waits for all; NULL is fine */
 
+/* Whether the device is the shared one of the options, so that frames may be there. */
+gboolean yonos_vulkan_frames_are_shared(const YonosVulkanFrames *frames);
+/* The frame that begins next is copied from, and when it is made, to such ones; NULL: by the host's planes, as the
+ * others. */
+void yonos_vulkan_frames_share(YonosVulkanFrames *frames, const YonosSharedFrame *from, const YonosSharedFrame *to);
+
 /* A frame: begin, which is done with `in` when it returns; then runs; then end, which takes over the error that
  * something in between has failed with. The leftmost `ours` columns are the network's, then come, if `ours` is neither
  * 0 nor the width, a white line and a plain bicubic enlargement. At most `depth` frames may be not yet collected. */

@@ -36,7 +36,7 @@ static YonosUpscaler *open_random(const Bench *b, const Picture *in, const Pictu
     char *folder = g_dir_make_tmp("yonos-bench-XXXXXX", NULL), *path = g_build_filename(folder, "m.safetensors", NULL);
     /* of a GPU the upscaler knows itself which is the first real one */
     YonosUpscalerParams p = {path, g_strcmp0(b->device, "gpu") ? b->device : "auto", b->scale, BENCH_SEED, in->format,
-                             out->format, 0, 0};
+                             out->format, 0, 0, NULL};
     GError *error = NULL;
     YonosUpscaler *up;
     double start;

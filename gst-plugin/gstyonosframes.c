@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "gstyonosframes.h"
+#include "gstyonosmodel.h"
+#ifdef HAVE_GST_VULKAN
+#include "gstyonosvulkan.h"
+#endif
+
+static const GstVideoInfo *
+info_of (const GstYonosFrame * f)
+{
+  return f->in ? &f->self->in_info : &f->self->out_info;
+}
+
+#ifdef HAVE_GST_VULKAN
+static gboolean
+report (GstYonosUpscale * self, GError * err)
+{
+  if (!err)
+    return TRUE;
+  gst_yonos_post (self, GST_MESSAGE_ERROR, err, NULL);
+  g_error_free (err);
+  return FALSE;
+}
+
+gboolean
+gst_yonos_frames_open (GstYonosUpscale * self, GstCaps * in, GstCaps * out)
+{
+  GError *err = NULL;
+
+  self->images_in = gst_yonos_vulkan_has_images (in);
+  self->images_out = gst_yonos_vulkan_has_images (out);
+  gst_yonos_vulkan_open (self->vulkan, GST_ELEMENT (self), in, out, &err);
+  return report (self, err);
+}
+
+void
+gst_yonos_frames_close (GstYonosUpscale * self)
+{
+  gst_yonos_vulkan_close (self->vulkan);
+}
+
+void
+gst_yonos_frames_forget (GstYonosUpscale * self)
+{
+  gst_yonos_vulkan_forget (self->vulkan, GST_ELEMENT (self));
+}
+
+const YonosSharedDevice *
+gst_yonos_frames_device (GstYonosUpscale * self)
+{
+  return self->images_in || self->images_out ?
+      gst_yonos_vulkan_shared (self->vulkan) : NULL;
+}
+
+/* A source with few buffers may wait for this one before it gives the next. */
+static gboolean
+is_of_few (GstBuffer * buffer)
+{
+  GstStructure *config;
+  guint max = 0;
+
+  if (!buffer->pool)
+    return FALSE;
+  config = gst_buffer_pool_get_config (buffer->pool);
+  gst_buffer_pool_config_get_params (config, NULL, NULL, NULL, &max);
+  gst_structure_free (config);
+  return max > 0;
+}
+
+static gboolean
+copy_shared (gpointer user, guint64 buffer, const guint32 offset[3],
+    const guint32 stride[3], GError ** error)
+{
+  GstYonosFrame *f = user;
+
+  return gst_yonos_vulkan_copy (f->self->vulkan, info_of (f), f->images, !f->in,
+      buffer, offset, stride, error)
+      && (!f->in || !is_of_few (f->images)
+      || gst_yonos_vulkan_wait (f->self->vulkan, error));
+}
+
+/* In the place of images, a buffer that the host can use. */
+static gboolean
+take_images (GstYonosFrame * f, gboolean shared)
+{
+  GstYonosUpscale *self = f->self;
+  GError *err = NULL;
+
+  if (!(f->in ? self->images_in : self->images_out))
+    return TRUE;
+  f->images = f->buffer;
+  f->buffer = NULL;
+  if (shared)
+    f->shared = (YonosSharedFrame) { copy_shared, f };
+  else if (f->in)
+    f->buffer = gst_yonos_vulkan_download (self->vulkan, &self->in_info,
+        f->images, &err);
+  else
+    f->buffer = gst_yonos_vulkan_acquire (self->vulkan, &err);
+  return report (self, err);
+}
+
+static gboolean
+hand_over (GstYonosFrame * f)
+{
+  GError *err = NULL;
+
+  gst_yonos_vulkan_upload (f->self->vulkan, info_of (f), f->buffer, f->images,
+      &err);
+  return report (f->self, err);
+}
+#else
+gboolean
+gst_yonos_frames_open (GstYonosUpscale * self, GstCaps * in, GstCaps * out)
+{
+  return TRUE;
+}
+
+void
+gst_yonos_frames_close (GstYonosUpscale * self)
+{
+}
+
+void
+gst_yonos_frames_forget (GstYonosUpscale * self)
+{
+}
+
+const YonosSharedDevice *
+gst_yonos_frames_device (GstYonosUpscale * self)
+{
+  return NULL;
+}
+
+static gboolean
+is_of_few (GstBuffer * buffer)
+{
+  return FALSE;
+}
+
+static gboolean
+take_images (GstYonosFrame * f, gboolean shared)
+{
+  return TRUE;
+}
+
+static gboolean
+hand_over (GstYonosFrame * f)
+{
+  return TRUE;
+}
+#endif
+
+const gchar *
+gst_yonos_frames_images (GstYonosUpscale * self, const YonosUpscaler * up)
+{
+  if (!self->images_in && !self->images_out)
+    return NULL;
+  return yonos_upscaler_is_shared (up) ? "shared" : "copied";
+}
+
+static void
+drop_host_buffer (GstYonosFrame * f)
+{
+  if (f->images)
+    gst_clear_buffer (&f->buffer);
+}
+
+/* FALSE without a message where the host cannot map it. */
+static gboolean
+map (GstYonosFrame * f, GstMapFlags flags)
+{
+  if (f->shared.copy || gst_video_frame_map (&f->frame, info_of (f), f->buffer,
+          flags | GST_VIDEO_FRAME_MAP_FLAG_NO_REF))
+    return TRUE;
+  drop_host_buffer (f);
+  return FALSE;
+}
+
+gboolean
+gst_yonos_map_in (GstYonosUpscale * self, GstBuffer * buffer, GstYonosFrame * f)
+{
+  *f = (GstYonosFrame) {.self = self,.in = TRUE,.buffer = buffer };
+  if (!take_images (f, yonos_upscaler_is_shared (self->upscaler)))
+    return FALSE;
+  if (map (f, GST_MAP_READ))
+    return TRUE;
+  GST_ELEMENT_ERROR (self, RESOURCE, READ,
+      ("yonosupscale cannot read its input frame; it may be smaller than its "
+          "caps say."), (NULL));
+  return FALSE;
+}
+
+gboolean
+gst_yonos_map_out (GstYonosUpscale * self, GstBuffer * buffer,
+    gboolean shared, GstYonosFrame * f)
+{
+  *f = (GstYonosFrame) {.self = self,.buffer = buffer };
+  if (!take_images (f, shared))
+    return FALSE;
+  if (map (f, GST_MAP_WRITE))
+    return TRUE;
+  GST_ELEMENT_ERROR (self, RESOURCE, WRITE,
+      ("yonosupscale cannot write to its output frame."), (NULL));
+  return FALSE;
+}
+
+gboolean
+gst_yonos_unmap_in (GstYonosFrame * f)
+{
+  if (f->shared.copy)
+    return !is_of_few (f->images);
+  gst_video_frame_unmap (&f->frame);
+  drop_host_buffer (f);
+  return FALSE;
+}
+
+gboolean
+gst_yonos_unmap_out (GstYonosFrame * f)
+{
+  gboolean done;
+
+  if (f->shared.copy)
+    return TRUE;
+  gst_video_frame_unmap (&f->frame);
+  done = !f->images || hand_over (f);
+  drop_host_buffer (f);
+  return done;
+}
+
+YonosFrame
+gst_yonos_frame_planes (GstYonosFrame * f)
+{
+  YonosFrame planes = { {NULL,}, {0,} };
+  guint n = f->shared.copy ? 0 : GST_VIDEO_FRAME_N_PLANES (&f->frame);
+
+  for (guint i = 0; i < n; i++) {
+    planes.plane[i] = GST_VIDEO_FRAME_PLANE_DATA (&f->frame, i);
+    planes.stride[i] = GST_VIDEO_FRAME_PLANE_STRIDE (&f->frame, i);
+  }
+  return planes;
+}
