@@ -17,7 +17,8 @@ typedef struct {
 static YonosUpscaler *open_for(const Model *m, YonosFrameFormat in, YonosFrameFormat out, GError **error)
 {
     gboolean gpu = !strcmp(m->device, "gpu");
-    YonosUpscalerParams p = {m->path, gpu ? "auto" : m->device, m->base.scale, YONOS_ENLARGER_SEED, in, out, 0, 0, NULL};
+    YonosUpscalerParams p = {m->path, gpu ? "auto" : m->device, m->base.scale, YONOS_ENLARGER_SEED, in, out, 0, 0,
+                             NULL};
     YonosUpscaler *up = yonos_upscaler_new(&p, error);
     const char *note = up ? yonos_upscaler_note(up) : NULL;
 
