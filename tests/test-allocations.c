@@ -18,7 +18,7 @@
 #define SOFTWARE "llvmpipe"
 #define FRAMES 10
 #define MOST 4096
-#define SMALL 1024 /* bytes */
+#define SMALL 2048 /* bytes */
 
 void *__libc_malloc(size_t size);
 void *__libc_calloc(size_t n, size_t size);

@@ -54,7 +54,7 @@ static void test_too_little_memory(void)
     GstHarness *h;
 
     g_object_set(el, "max-memory", 1, NULL);
-    h = element_start(el, bus, CAPS, NULL);
+    h = element_start(el, bus, "video/x-raw,format=RGB,framerate=25/1,width=320,height=180", NULL);
     element_check_message(bus, GST_MESSAGE_ERROR, "max-memory", "1 MiB");
     element_stop(h, el);
     g_object_set(el, "max-memory", 64, NULL);

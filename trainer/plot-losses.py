@@ -10,7 +10,7 @@ import matplotlib
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 
-ORDER = ["autoencoder", "lr-encoder", "teacher", "student", "decoder"]
+ORDER = ["autoencoder", "lr-encoder", "teacher", "student", "decoder", "perceptual"]
 
 
 def smooth(values):
