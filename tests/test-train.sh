@@ -13,6 +13,6 @@ export SHORTER=30000
 timeout -s INT 4 "$root/trainer/train.sh" "$train" "$folder/pack" "$folder/results" && echo "It was not stopped." ||
     [ $? = 124 ] || [ $? = 130 ]
 "$root/trainer/train.sh" "$train" "$folder/pack" "$folder/results"
-for model in fast-x2 fast-x4 fast-x8 fast-video-x2 fast-video-x4 fast-video-x8; do
-    "$train" evaluate "$folder/results/$model.safetensors" "$folder/pictures" | grep PSNR-Y
+for scale in 2 4 8; do
+    "$train" evaluate "$folder/results/fast-x$scale.safetensors" "$folder/pictures" | grep PSNR-Y
 done

@@ -1,12 +1,11 @@
 #!/bin/sh
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # The whole chain, from a pack to model files: train.sh YONOS_TRAIN PACK FOLDER [TIER]. Stopped at any moment, the same
-# command goes on. The models appear in FOLDER as TIER-xN.safetensors, TIER-video-xN.safetensors. Environment: DEVICE
-# (cpu); SHORTER (1), by what all steps are divided; FEATURES, weights of SqueezeNet 1.1 for the second decoder's
-# perceptual loss (else our own encoder's features); ENCODER, autoencoder.safetensors of another tier, to begin with its E.
+# command goes on. The models appear in FOLDER as TIER-xN.safetensors. Environment: DEVICE (cpu); SHORTER (1), by what
+# all steps are divided; FEATURES, weights of SqueezeNet 1.1 for the second decoder's perceptual loss (else our own
+# encoder's features); ENCODER, autoencoder.safetensors of another tier, to begin with its E.
 set -eu
 train=$1 pack=$2 folder=$3 tier=${4:-fast}
-out=$folder
 
 case $tier in # wider trunks leave the rails at 1e-3
 fast) rate=1e-3 ;;
@@ -16,15 +15,8 @@ esac
 fit() {
     stage=$1 steps=$2
     shift 2
-    "$train" fit "$stage" --pack "$pack" --out "$out" --tier "$tier" --crop 128 --device "${DEVICE:-cpu}" \
+    "$train" fit "$stage" --pack "$pack" --out "$folder" --tier "$tier" --crop 128 --device "${DEVICE:-cpu}" \
         --steps $((steps / ${SHORTER:-1} + 1)) "$@"
-}
-
-model() {
-    file=$1
-    shift
-    "$train" export "$out" "$folder/$file.safetensors" --tier "$tier" --scale $scale --fact "licence=CC BY-SA 4.0" \
-        --fact "data=see models/SOURCES.tsv of gst-yonos" "$@"
 }
 
 if [ -n "${ENCODER:-}" ]; then
@@ -40,20 +32,14 @@ fit student 4000 --scale 4 --batch 16
 fit student 4000 --scale 8 --batch 16
 for scale in 2 4 8; do
     case $tier-$scale in # the second decoder: what a pan's flicker weighs, and what makes it crisp
-    fast-2) second="--steady 3.6 --perceptual 0.01 --mesh 100" ;;
-    fast-*) second="--steady 3.1 --perceptual 0.01 --mesh 100" ;;
-    *-2) second="--steady 3.6 --perceptual 0.01 --mesh 100" ;;
+    *-2) second="--steady 6 --perceptual 0.01 --mesh 100" ;;
+    fast-4) second="--steady 8 --perceptual 0.01 --mesh 100" ;;
+    fast-8) second="--steady 4 --perceptual 0.01 --mesh 100" ;;
     *) second="--steady 15 --perceptual 0.03 --mesh 150 --crisp 110" ;;
     esac
     fit decoder 25000 --scale $scale --batch 8 --rate $rate --clip 0.1
     fit perceptual 1500 --scale $scale --batch 8 --rate 4e-4 --clip 0.1 --adversarial 0 $second \
         ${FEATURES:+--features "$FEATURES"}
-    model "$tier-x$scale" --fidelity 0
-done
-out=$folder/video
-mkdir -p "$out"
-for scale in 2 4 8; do
-    cp "$folder/denoiser-x$scale.safetensors" "$out"
-    fit decoder 5000 --scale $scale --batch 8 --rate 5e-4 --set video --start "$folder/decoder-x$scale.safetensors"
-    model "$tier-video-x$scale"
+    "$train" export "$folder" "$folder/$tier-x$scale.safetensors" --tier "$tier" --scale $scale --fidelity 0 \
+        --fact "licence=CC BY-SA 4.0" --fact "data=see models/SOURCES.tsv of gst-yonos"
 done
