@@ -20,8 +20,9 @@ gst_yonos_stats_set_network (GstElement * el, GstYonosStats * stats,
   GstStructure *network = gst_structure_new (NAME,
       "device", G_TYPE_STRING, info->name, "driver", G_TYPE_STRING,
       info->driver, "precision", G_TYPE_STRING, info->precision, "kernels",
-      G_TYPE_STRING, info->kernels, "images", G_TYPE_STRING, images, "tier", G_TYPE_STRING, tier, "model",
-      G_TYPE_STRING, model, "model-hash", G_TYPE_STRING, hash, NULL);
+      G_TYPE_STRING, info->kernels, "images", G_TYPE_STRING, images, "tier",
+      G_TYPE_STRING, tier, "model", G_TYPE_STRING, model, "model-hash",
+      G_TYPE_STRING, hash, NULL);
 
   GST_OBJECT_LOCK (el);
   if (stats->network)

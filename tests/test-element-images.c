@@ -394,26 +394,31 @@ static GstPadProbeReturn leave_one(G_GNUC_UNUSED GstPad *pad, GstPadProbeInfo *p
     return GST_PAD_PROBE_OK;
 }
 
+static void probe_sink(GstElement *pipeline, GstPadProbeType type, GstPadProbeCallback probe, guint *n)
+{
+    GstElement *el = gst_bin_get_by_name(GST_BIN(pipeline), "up");
+    GstPad *pad = gst_element_get_static_pad(el, "sink");
+
+    gst_pad_add_probe(pad, type, probe, n, NULL);
+    gst_object_unref(pad);
+    gst_object_unref(el);
+}
+
 /* A source with one image waits for it, while two frames are in flight. */
 static void test_one_buffer(void)
 {
     Seen small = {0}, large = {0};
-    GstElement *pipeline, *el;
+    GstElement *pipeline;
     guint n = 0;
-    GstPad *pad;
 
     if (is_without_images())
         return;
     pipeline = open_pipeline(&plain, &small, &large);
-    el = gst_bin_get_by_name(GST_BIN(pipeline), "up");
-    pad = gst_element_get_static_pad(el, "sink");
-    gst_pad_add_probe(pad, GST_PAD_PROBE_TYPE_QUERY_DOWNSTREAM, leave_one, &n, NULL);
+    probe_sink(pipeline, GST_PAD_PROBE_TYPE_QUERY_DOWNSTREAM, leave_one, &n);
     g_assert_no_error(play(pipeline));
     g_assert_cmpuint(n, >, 0);
     check_way(pipeline, "up", "shared");
     reference_check(&small.info, small.last, &large.info, large.last);
-    gst_object_unref(pad);
-    gst_object_unref(el);
     close_pipeline(pipeline, &small, &large);
 }
 
@@ -447,17 +452,14 @@ static GstPadProbeReturn lose(G_GNUC_UNUSED GstPad *pad, G_GNUC_UNUSED GstPadPro
 static void test_lost(void)
 {
     Seen small = {0}, large = {0};
-    GstElement *pipeline, *el;
+    GstElement *pipeline;
     guint n = 0;
     GError *error;
-    GstPad *pad;
 
     if (is_without_images())
         return;
     pipeline = open_pipeline(&plain, &small, &large);
-    el = gst_bin_get_by_name(GST_BIN(pipeline), "up");
-    pad = gst_element_get_static_pad(el, "sink");
-    gst_pad_add_probe(pad, GST_PAD_PROBE_TYPE_BUFFER, lose, &n, NULL);
+    probe_sink(pipeline, GST_PAD_PROBE_TYPE_BUFFER, lose, &n);
     spy_result = SPY_DEVICE_LOST;
     error = play(pipeline);
     spy_fails = NULL;
@@ -465,8 +467,6 @@ static void test_lost(void)
     g_test_message("%s", error->message);
     g_assert_nonnull(strstr(error->message, "was lost"));
     g_error_free(error);
-    gst_object_unref(pad);
-    gst_object_unref(el);
     close_pipeline(pipeline, &small, &large);
 }
 
