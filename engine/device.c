@@ -10,13 +10,13 @@
 
 YonosExecutor *yonos_executor_new(const YonosGraph *graph, const char *device, gboolean half, GError **error)
 {
-    if (!strcmp(device, "cpu") && !half)
-        return yonos_cpu_executor_new(graph, FALSE, error);
-    if (!strcmp(device, "cpu")) {
+    if (!strcmp(device, "cpu") && half && yonos_cpu_fastest() != YONOS_CPU_BF16) {
         g_set_error(error, YONOS_ERROR, YONOS_ERROR_UNSUPPORTED,
-                    "The CPU stores tensors as fp32 only; leave --half out, or name a GPU.");
+                    "This CPU has no instructions for bf16; leave --half out, or name a GPU.");
         return NULL;
     }
+    if (!strcmp(device, "cpu"))
+        return yonos_cpu_executor_new(graph, half ? YONOS_CPU_BF16 : YONOS_CPU_SINGLE, error);
 #ifdef HAVE_VULKAN
     return yonos_vulkan_executor_new(graph,
                                      &(YonosVulkanOptions){.device = strcmp(device, "gpu") ? device : NULL,

@@ -3,6 +3,6 @@
 
 #include "executor.h"
 
-/* An executor by name: "cpu", "gpu" (the first real one), or a Vulkan device's index or part of its name. `half`: tensors
- * are stored as fp16, which the CPU cannot (YONOS_ERROR_UNSUPPORTED); else as fp32. */
+/* An executor by name: "cpu", "gpu" (the first real one), or a Vulkan device's index or part of its name. `half`: a
+ * device stores tensors as fp16, and the CPU multiplies bf16 (YONOS_ERROR_UNSUPPORTED where it cannot); else all is fp32. */
 YonosExecutor *yonos_executor_new(const YonosGraph *graph, const char *device, gboolean half, GError **error);

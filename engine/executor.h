@@ -11,7 +11,7 @@ typedef struct YonosExecutor YonosExecutor;
 typedef struct {
     const char *name;      /* "CPU", or the Vulkan device's */
     const char *driver;    /* of a Vulkan device, with its version; "none" on the CPU */
-    const char *precision; /* in which tensors are stored: "fp32" or "fp16" */
+    const char *precision; /* in which tensors are stored: "fp32" or "fp16"; "bf16": fp32, but multiplied in bf16 */
     const char *kernels;   /* their family: "oneDNN", "C", "Vulkan", "Vulkan, cooperative matrices" */
 } YonosDeviceInfo;
 

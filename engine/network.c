@@ -3,7 +3,6 @@
 #include "base/error.h"
 #include "base/random.h"
 #include "cpu/cpu-executor.h"
-#include "graph/plan.h"
 #include "graph/reach.h"
 #include "ops/ops.h"
 #ifdef HAVE_VULKAN
@@ -233,16 +232,14 @@ static YonosExecutor *make_cpu(const YonosNetwork *net, G_GNUC_UNUSED const char
 {
     /* more than half of the machine's memory would push others, or us, out */
     gsize most = net->params.max_memory, pages = (gsize)MAX(sysconf(_SC_PHYS_PAGES), 1), needed;
-    YonosPlan plan;
+    YonosCpuMath math = yonos_cpu_wanted();
 
-    *device = yonos_cpu_info;
-    yonos_plan_make(&plan, net->graph, 1);
-    needed = yonos_plan_bytes(&plan, net->graph, sizeof(float));
-    yonos_plan_clear(&plan);
+    *device = yonos_cpu_info(math);
+    needed = yonos_cpu_executor_bytes(net->graph, math);
     if (!most)
         most = pages / 2 * (gsize)sysconf(_SC_PAGESIZE);
     if (needed <= most)
-        return yonos_cpu_executor_new(net->graph, FALSE, error);
+        return yonos_cpu_executor_new(net->graph, math, error);
     g_set_error(error, YONOS_ERROR, YONOS_ERROR_MEMORY,
                 "Frames of this size need %" G_GSIZE_FORMAT " MiB in the smallest tiles, and %" G_GSIZE_FORMAT
                 " MiB are allowed; set max-memory higher, or use smaller frames.", (needed >> 20) + 1, most >> 20);

@@ -33,7 +33,7 @@ YonosPlain *yonos_plain_new(int in_width, int in_height, int out_width, int out_
         plain->x = yonos_graph_at(g, x)->buffer;
         plain->y = yonos_graph_buffer(g, "enlarged", YONOS_F32, yonos_shape_elements(plain->out));
         g_array_index(g->tensors, YonosTensor, y).buffer = plain->y;
-        plain->executor = yonos_cpu_executor_new(g, FALSE, error);
+        plain->executor = yonos_cpu_executor_new(g, YONOS_CPU_SINGLE, error);
     }
     if (!plain->executor)
         g_clear_pointer(&plain, yonos_plain_free);

@@ -286,7 +286,7 @@ static gboolean run(Check *c, const YonosVulkanOptions *options, YonosFault *fau
 
     small_options.tiles = (const int *)(void *)c->tiles->data;
     small_options.max_memory = 0;
-    return yonos_graph_check(c->graph, error) && (c->trusted = yonos_cpu_executor_new(c->graph, TRUE, error)) &&
+    return yonos_graph_check(c->graph, error) && (c->trusted = yonos_cpu_executor_new(c->graph, YONOS_CPU_REFERENCE, error)) &&
            (c->checked = yonos_vulkan_executor_new(c->graph, &small_options, error)) && fill_all(c, error) &&
            yonos_executor_run(c->trusted, error) && yonos_executor_run(c->checked, error) && judge(c, fault, error);
 }
@@ -342,7 +342,7 @@ static gboolean enlarge(const YonosFrameFormat *in, const YonosFrameFormat *out,
     gboolean done;
 
     yonos_append(g, YONOS_OP_RESIZE, 1, &x, y, (int[]){out->height, out->width}, 2, 0, 0);
-    done = yonos_graph_check(g, error) && (ex = yonos_cpu_executor_new(g, TRUE, error)) &&
+    done = yonos_graph_check(g, error) && (ex = yonos_cpu_executor_new(g, YONOS_CPU_REFERENCE, error)) &&
            yonos_executor_write(ex, yonos_graph_at(g, x)->buffer, 0, small, yonos_shape_elements(s), error) && yonos_executor_run(ex, error) &&
            yonos_executor_read(ex, yonos_graph_at(g, y)->buffer, 0, large, yonos_shape_elements(l), error);
     yonos_executor_free(ex);

@@ -28,7 +28,7 @@ struct YonosUpscaler {
     YonosFrameFormat in, out;
     YonosNetwork *network; /* NULL: plain bicubic only */
     struct YonosVulkanFrames *frames; /* the way of frames, by a device that converts them; NULL: they are converted here */
-    YonosDeviceInfo plain_info;       /* of frames without network */
+    YonosDeviceInfo plain_info;       /* what makes frames without network */
     gsize plain_memory;               /* likewise */
     char *note;                       /* likewise */
     YonosPlain *plain;                /* NULL until it is needed */
@@ -172,7 +172,7 @@ void yonos_upscaler_free(YonosUpscaler *up)
 
 const YonosDeviceInfo *yonos_upscaler_device_info(const YonosUpscaler *up)
 {
-    return up->network ? yonos_network_device(up->network) : up->frames ? &up->plain_info : &yonos_cpu_info;
+    return up->network ? yonos_network_device(up->network) : &up->plain_info;
 }
 
 const char *yonos_upscaler_device(const YonosUpscaler *up)
@@ -367,7 +367,7 @@ static gpointer make_all(gpointer data)
 /* What the host does of a frame beside the network's device pays on a GPU; on the CPU it takes the same processors. */
 static gboolean flight_make(YonosUpscaler *up, const YonosUpscalerParams *p, GError **error)
 {
-    gboolean on_cpu = !strcmp(yonos_upscaler_device(up), yonos_cpu_info.name);
+    gboolean on_cpu = !strcmp(yonos_upscaler_device(up), yonos_cpu_info(YONOS_CPU_SINGLE).name);
 
     up->depth = on_cpu && !p->in_flight ? 1 : in_flight_on_gpu(p);
     if (up->frames)
@@ -395,6 +395,7 @@ YonosUpscaler *yonos_upscaler_new(const YonosUpscalerParams *p, GError **error)
     g_cond_init(&up->changed);
     up->in = p->in;
     up->out = p->out;
+    up->plain_info = yonos_cpu_info(YONOS_CPU_SINGLE);
     up->next = (Shot){.seed = p->seed, .fidelity = -1, .split = 1};
     if (p->model) {
         up->network = yonos_network_new(&network, error);

@@ -28,7 +28,8 @@ typedef struct {
  * for the user. Not thread-safe: one thread at a time.
  * "auto" takes the first discrete, integrated or virtual GPU, and the CPU where there is none or its set-up fails; a
  * software Vulkan driver runs only when it is named. A real GPU stores tensors as fp16 where it can, a software one as
- * fp32; the environment variable YONOS_PRECISION=fp32 or fp16 decides for either. The CPU always computes in fp32.
+ * fp32; the environment variable YONOS_PRECISION=fp32 or fp16 decides for either. A CPU with
+ * instructions for it multiplies bf16 where YONOS_PRECISION is not set.
  * Before the first frame a Vulkan device is checked against the C references (self-check.h); one that computes wrongly gives
  * way to single precision, or to the CPU, and the note says so.
  * Frames that do not fit into memory are made in tiles, which gives the same pixels. */

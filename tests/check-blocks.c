@@ -104,7 +104,7 @@ static void test_reference(void)
         g_assert_cmpuint(asked, ==, 2);
         g_assert_cmpuint(joined->nodes->len, ==, 1);
         g_assert_cmpuint(plain->nodes->len, ==, g->nodes->len);
-        check(yonos_cpu_executor_new(g, TRUE, NULL), yonos_cpu_executor_new(joined, TRUE, NULL), 2e-6, "reference", shapes[k]);
+        check(yonos_cpu_executor_new(g, YONOS_CPU_REFERENCE, NULL), yonos_cpu_executor_new(joined, YONOS_CPU_REFERENCE, NULL), 2e-6, "reference", shapes[k]);
         yonos_graph_free(joined);
         yonos_graph_free(plain);
         yonos_graph_free(g);
@@ -183,7 +183,7 @@ static void check_row(guint row, gboolean half, YonosShape s)
     ex = vulkan(g, half);
     g_assert_cmpint(row_of(ex), ==, (int)row);
     g_assert_nonnull(strstr(yonos_vulkan_executor_kernel(ex, 0), "residual_block"));
-    check(yonos_cpu_executor_new(g, TRUE, NULL), ex, half ? 2e-3 : 2e-6, what, s);
+    check(yonos_cpu_executor_new(g, YONOS_CPU_REFERENCE, NULL), ex, half ? 2e-3 : 2e-6, what, s);
     ex = vulkan(g, half);
     g_unsetenv("YONOS_BLOCK");
     check(vulkan(g, half), ex, half ? 2e-3 : 2e-6, what, s); /* the plan without */
@@ -326,7 +326,7 @@ static void test_network(void)
     for (guint k = 0; k < ex->graph->nodes->len; k++)
         blocks += g_array_index(ex->graph->nodes, YonosNode, k).op == YONOS_OP_RESIDUAL_BLOCK;
     g_assert_cmpuint(blocks, ==, 7); /* two of the student, five of the decoder */
-    check(yonos_cpu_executor_new(g, TRUE, NULL), ex, 2e-5, "network", (YonosShape){1, 13, 9, 3});
+    check(yonos_cpu_executor_new(g, YONOS_CPU_REFERENCE, NULL), ex, 2e-5, "network", (YonosShape){1, 13, 9, 3});
     yonos_graph_free(g);
 }
 

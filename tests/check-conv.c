@@ -235,9 +235,9 @@ static void work_make(Work *w, GRand *rand, int drawn_cases, gboolean few)
     }
     yonos_graph_check(w->graph, &error);
     g_assert_no_error(error);
-    w->start = yonos_cpu_executor_new(w->graph, TRUE, NULL);
-    w->truth = yonos_cpu_executor_new(w->graph, TRUE, NULL);
-    w->sizes = yonos_cpu_executor_new(w->graph, TRUE, NULL);
+    w->start = yonos_cpu_executor_new(w->graph, YONOS_CPU_REFERENCE, NULL);
+    w->truth = yonos_cpu_executor_new(w->graph, YONOS_CPU_REFERENCE, NULL);
+    w->sizes = yonos_cpu_executor_new(w->graph, YONOS_CPU_REFERENCE, NULL);
 }
 
 static void copy_buffers(YonosExecutor *from, YonosExecutor *to)

@@ -141,7 +141,7 @@ static void test_reference(gconstpointer data)
         g_assert_cmpuint(fused->nodes->len, ==, c->nodes);
         g_assert_cmpuint(same->nodes->len, ==, g->nodes->len);
         for (int reference = 0; reference < 2; reference++)
-            check(yonos_cpu_executor_new(g, TRUE, NULL), yonos_cpu_executor_new(fused, reference, NULL), 2e-6, c->name,
+            check(yonos_cpu_executor_new(g, YONOS_CPU_REFERENCE, NULL), yonos_cpu_executor_new(fused, reference ? YONOS_CPU_REFERENCE : YONOS_CPU_SINGLE, NULL), 2e-6, c->name,
                   shapes[k]);
         yonos_graph_free(same);
         yonos_graph_free(fused);
@@ -166,7 +166,7 @@ static void test_kinds(void)
     for (guint k = 0; k < G_N_ELEMENTS(kinds); k++) {
         YonosGraph *fused = yonos_graph_fuse(g, kinds[k].what);
         g_assert_cmpuint(fused->nodes->len, ==, kinds[k].nodes);
-        check(yonos_cpu_executor_new(g, TRUE, NULL), yonos_cpu_executor_new(fused, TRUE, NULL), 2e-6, "kinds",
+        check(yonos_cpu_executor_new(g, YONOS_CPU_REFERENCE, NULL), yonos_cpu_executor_new(fused, YONOS_CPU_REFERENCE, NULL), 2e-6, "kinds",
               shapes[1]);
         yonos_graph_free(fused);
     }
@@ -190,7 +190,7 @@ static void check_vulkan(const Case *c, const char *what)
     for (guint k = 0; k < G_N_ELEMENTS(shapes); k++) {
         YonosGraph *g = graph_of(c->build, shapes[k]);
         for (int half = 0; half < 2; half++)
-            check(yonos_cpu_executor_new(g, TRUE, NULL), vulkan(g, half), half ? 2e-3 : 2e-6, what, shapes[k]);
+            check(yonos_cpu_executor_new(g, YONOS_CPU_REFERENCE, NULL), vulkan(g, half), half ? 2e-3 : 2e-6, what, shapes[k]);
         yonos_graph_free(g);
     }
 }
@@ -241,7 +241,7 @@ static void check_network(int scale, int height, int width, guint nodes)
                    convolutions, rest->str);
     g_string_free(rest, TRUE);
     g_assert_cmpuint(fused->nodes->len - convolutions, ==, nodes);
-    check(yonos_cpu_executor_new(g, TRUE, NULL), yonos_cpu_executor_new(fused, TRUE, NULL), 2e-5, "network",
+    check(yonos_cpu_executor_new(g, YONOS_CPU_REFERENCE, NULL), yonos_cpu_executor_new(fused, YONOS_CPU_REFERENCE, NULL), 2e-5, "network",
           (YonosShape){scale, height, width, 3});
     yonos_graph_free(fused);
     yonos_graph_free(g);

@@ -256,7 +256,7 @@ typedef YonosExecutor *(*Make)(const YonosGraph *g);
 
 static YonosExecutor *make_fast(const YonosGraph *g)
 {
-    return yonos_cpu_executor_new(g, FALSE, NULL);
+    return yonos_cpu_executor_new(g, YONOS_CPU_SINGLE, NULL);
 }
 
 static void against_reference(const Case *c, Make make, Fill fills, double tolerance)
@@ -266,7 +266,7 @@ static void against_reference(const Case *c, Make make, Fill fills, double toler
     for (int variant = 0; variant < c->variants; variant++)
         for (guint s = 0; s < G_N_ELEMENTS(shapes); s++) {
             YonosGraph *g = graph_of(c, variant, shapes[s]);
-            YonosExecutor *truth = yonos_cpu_executor_new(g, TRUE, NULL), *other = make(g);
+            YonosExecutor *truth = yonos_cpu_executor_new(g, YONOS_CPU_REFERENCE, NULL), *other = make(g);
             g_assert_nonnull(other);
             for (Fill fill = 0; fill < fills; fill++) {
                 fill_buffers(truth, other, rand, fill);
@@ -286,6 +286,44 @@ static void against_reference(const Case *c, Make make, Fill fills, double toler
 static void test_against_reference(gconstpointer data)
 {
     against_reference(data, make_fast, FILL_COUNT, 2e-5);
+}
+
+static YonosExecutor *make_bf16(const YonosGraph *g)
+{
+    return yonos_cpu_executor_new(g, YONOS_CPU_BF16, NULL);
+}
+
+/* Two factors of 8 bits, and sums in which their products cancel: 3e-2. */
+static void test_bf16(gconstpointer data)
+{
+    if (yonos_cpu_fastest() == YONOS_CPU_BF16)
+        against_reference(data, make_bf16, FILL_COUNT, 3e-2);
+    else
+        g_test_skip("no bf16 on this CPU");
+}
+
+/* What bf16 holds exactly is multiplied exactly. */
+static void test_bf16_exact(gconstpointer data)
+{
+    Case c = *(const Case *)data;
+
+    if (yonos_cpu_fastest() != YONOS_CPU_BF16) {
+        g_test_skip("no bf16 on this CPU");
+        return;
+    }
+    c.trained = FALSE;
+    for (int variant = 0; variant < c.variants; variant++)
+        for (guint s = 0; s < G_N_ELEMENTS(shapes); s++) {
+            YonosGraph *g = graph_of(&c, variant, shapes[s]);
+            YonosExecutor *truth = yonos_cpu_executor_new(g, YONOS_CPU_REFERENCE, NULL), *other = make_bf16(g);
+            compare_fill(truth, other, SEED, 64);
+            run(truth);
+            run(other);
+            compare_executors(truth, other, 2e-5, "%s variant %d shape %d seed %d", c.name, variant, s, SEED);
+            yonos_executor_free(truth);
+            yonos_executor_free(other);
+            yonos_graph_free(g);
+        }
 }
 
 #ifdef HAVE_VULKAN
@@ -388,7 +426,7 @@ static void test_gradient(gconstpointer data)
     for (int variant = 0; variant < c->variants; variant++)
         for (guint s = 0; s < G_N_ELEMENTS(shapes); s++) {
             YonosGraph *g = graph_of(c, variant, shapes[s]);
-            YonosExecutor *ex = yonos_cpu_executor_new(g, TRUE, NULL);
+            YonosExecutor *ex = yonos_cpu_executor_new(g, YONOS_CPU_REFERENCE, NULL);
             fill_buffers(ex, NULL, rand, FILL_UNIFORM);
             check_gradient(c, variant, s, ex, rand);
             yonos_executor_free(ex);
@@ -422,7 +460,7 @@ static void test_plan_shares_memory(void)
         x = yonos_add(g, x, x, 0);
     yonos_append(g, YONOS_OP_ACT, 1, &x, yonos_graph_input(g, "y", YONOS_F32, yonos_graph_shape(g, x)),
                  (int[]){YONOS_ACT_LEAKY}, 1, 1, 0);
-    ex = yonos_cpu_executor_new(g, FALSE, NULL);
+    ex = yonos_cpu_executor_new(g, YONOS_CPU_SINGLE, NULL);
     yonos_executor_write(ex, yonos_graph_find_buffer(g, "x"), 5, &first, 1, NULL);
     run(ex);
     y = read_tensor(ex, g_array_index(g->nodes, YonosNode, g->nodes->len - 1).out);
@@ -444,7 +482,7 @@ static void check_pillow(int height, int width, const float *expected)
     int step = MAX(1, height * width / 60);
 
     yonos_append(g, YONOS_OP_RESIZE, 1, &x, y, (int[]){height, width}, 2, 0, 0);
-    ex = yonos_cpu_executor_new(g, TRUE, NULL);
+    ex = yonos_cpu_executor_new(g, YONOS_CPU_REFERENCE, NULL);
     for (int k = 0; k < 16 * 24; k++)
         picture[k] = (float)(k * 37 % 101) / 100;
     write_buffer(ex, yonos_graph_find_buffer(g, "x"), picture);
@@ -480,6 +518,7 @@ int main(int argc, char **argv)
     g_test_message("seed %d", SEED);
     for (guint k = 0; k < G_N_ELEMENTS(cases); k++) {
         add("/ops/reference/", &cases[k], test_against_reference);
+        add("/ops/bf16/", &cases[k], test_bf16);
         if (cases[k].trained)
             add("/ops/gradient/", &cases[k], test_gradient);
 #ifdef HAVE_VULKAN
@@ -487,6 +526,8 @@ int main(int argc, char **argv)
         add("/ops/half/", &cases[k], test_half);
 #endif
     }
+    g_assert_cmpstr(cases[0].name, ==, "conv");
+    add("/ops/bf16-exact/", &cases[0], test_bf16_exact);
     g_test_add_func("/ops/pillow-bicubic", test_pillow);
     g_test_add_func("/graph/misuse", test_misuse);
     g_test_add_func("/graph/plan", test_plan_shares_memory);

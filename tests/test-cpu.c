@@ -116,7 +116,7 @@ static void fill(YonosExecutor *ex)
 static YonosExecutor *run(const YonosGraph *g, gboolean reference_only)
 {
     GError *error = NULL;
-    YonosExecutor *ex = yonos_cpu_executor_new(g, reference_only, &error);
+    YonosExecutor *ex = yonos_cpu_executor_new(g, reference_only ? YONOS_CPU_REFERENCE : YONOS_CPU_SINGLE, &error);
 
     g_assert_no_error(error);
     fill(ex);

@@ -187,7 +187,7 @@ static void run_trained(const float *x_l, const float *noise, int scale, int sid
     z = yonos_compact_decoder(g, t, z, x, scale);
     yonos_append(g, YONOS_OP_ADD, 2, (YonosTensorId[]){yonos_resize(g, x, side * scale, side * scale), z}, out, NULL, 0,
                  1, 0);
-    ex = yonos_cpu_executor_new(g, FALSE, NULL);
+    ex = yonos_cpu_executor_new(g, YONOS_CPU_SINGLE, NULL);
     for (guint i = 0; i < g->params->len; i++) {
         const YonosParam *param = &g_array_index(g->params, YonosParam, i);
         const YonosTensor *tensor = yonos_graph_at(g, param->tensor);
@@ -226,7 +226,7 @@ static void run_exported(const char *path, const float *x_l, const float *noise,
     g_array_index(g->tensors, YonosTensor, out).buffer = yonos_graph_buffer(g, "y", YONOS_F32, size);
     if (scale == 2) /* the scale whose chain went on to a second decoder */
         yonos_model_file_add_perceptual(g);
-    ex = yonos_cpu_executor_new(g, FALSE, NULL);
+    ex = yonos_cpu_executor_new(g, YONOS_CPU_SINGLE, NULL);
     g_assert_true(yonos_model_file_open(&file, path, scale, &error));
     g_assert_cmpstr(yonos_safetensors_metadata(file.file, "licence"), ==, "none");
     g_assert_true(yonos_model_file_load(&file, ex, &error));
@@ -418,7 +418,6 @@ static void test_shared_encoder(void)
     g_free(result);
 }
 
-#ifdef HAVE_VULKAN
 /* The last loss of a log. */
 static double last_loss(const char *log)
 {
@@ -433,46 +432,61 @@ static double last_loss(const char *log)
     return loss;
 }
 
-/* In fp16 it follows that in fp32, and resumes exactly. */
-static void check_half_on_gpu(void)
+/* At half precision it follows that in fp32, and resumes exactly. */
+static void check_half(const char *where)
 {
+    char *name = g_strdup_printf("half-%s", where), *broken = g_strdup_printf("broken-%s", where);
+    char *log = g_build_filename(name, "autoencoder.csv", NULL);
+    char *results[] = {g_build_filename(name, "autoencoder.safetensors", NULL),
+                       g_build_filename(broken, "autoencoder.safetensors", NULL)};
     GError *error = NULL;
     double single;
 
     g_assert_true(fit("single", "autoencoder", 0, 8, &error));
     single = last_loss("single/autoencoder.csv");
     half = TRUE;
-    device = tested_device();
-    g_assert_true(fit("half", "autoencoder", 0, 8, &error));
+    device = where;
+    g_assert_true(fit(name, "autoencoder", 0, 8, &error));
     g_assert_no_error(error);
-    g_test_message("loss of step 8: fp32 %g, fp16 %g", single, last_loss("half/autoencoder.csv"));
-    g_assert_cmpfloat_with_epsilon(last_loss("half/autoencoder.csv"), single, 0.01 * single);
+    g_test_message("loss of step 8: fp32 %g, at half precision on %s %g", single, where, last_loss(log));
+    g_assert_cmpfloat_with_epsilon(last_loss(log), single, 0.01 * single);
     stop_after = 4;
-    g_assert_false(fit("half-broken", "autoencoder", 0, 8, &error));
-    g_assert_true(fit("half-broken", "autoencoder", 0, 8, &error));
-    assert_same_file("half/autoencoder.safetensors", "half-broken/autoencoder.safetensors");
+    g_assert_false(fit(broken, "autoencoder", 0, 8, &error));
+    g_assert_true(fit(broken, "autoencoder", 0, 8, &error));
+    assert_same_file(results[0], results[1]);
     half = FALSE;
     device = "cpu";
+    g_free(name);
+    g_free(broken);
+    g_free(log);
+    g_free(results[0]);
+    g_free(results[1]);
 }
-#endif
 
 static void test_half(void)
 {
     GError *error = NULL;
 
+    if (yonos_cpu_fastest() == YONOS_CPU_BF16) {
+        check_half("cpu");
+        return;
+    }
     half = TRUE;
     g_assert_false(fit("half", "autoencoder", 0, 8, &error));
     g_assert_error(error, YONOS_ERROR, YONOS_ERROR_UNSUPPORTED);
     g_error_free(error);
     half = FALSE;
-#ifdef HAVE_VULKAN
-    if (yonos_vulkan_has_device(tested_device())) {
-        check_half_on_gpu();
-        return;
-    }
-#endif
-    g_test_skip("no Vulkan device to test");
 }
+
+#ifdef HAVE_VULKAN
+static void test_half_on_gpu(void)
+{
+    if (yonos_vulkan_has_device(tested_device()))
+        check_half(tested_device());
+    else
+        g_test_skip("no Vulkan device to test");
+}
+#endif
 
 static void remove_folder(const char *path)
 {
@@ -508,6 +522,9 @@ int main(int argc, char **argv)
     g_test_add_func("/fit/plain", test_plain);
     g_test_add_func("/fit/shared-encoder", test_shared_encoder);
     g_test_add_func("/fit/half", test_half);
+#ifdef HAVE_VULKAN
+    g_test_add_func("/fit/half-on-gpu", test_half_on_gpu);
+#endif
     status = g_test_run();
     remove_folder(folder);
     g_free(folder);

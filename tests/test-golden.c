@@ -87,7 +87,7 @@ static void test_forward(gconstpointer data)
 
     golden_finish(g, c->build(g, c->scale));
     for (int reference = 0; reference < 2; reference++) {
-        YonosExecutor *ex = yonos_cpu_executor_new(g, reference, NULL);
+        YonosExecutor *ex = yonos_cpu_executor_new(g, reference ? YONOS_CPU_REFERENCE : YONOS_CPU_SINGLE, NULL);
         float *y;
         golden_fill(ex);
         y = golden_run(ex, "y");
@@ -135,7 +135,7 @@ static void test_gradients(void)
     golden_finish(g, loss);
     for (int reference = 0; reference < 2; reference++) {
         const char *what = reference ? "the C reference" : "the CPU executor";
-        YonosExecutor *ex = yonos_cpu_executor_new(g, reference, NULL);
+        YonosExecutor *ex = yonos_cpu_executor_new(g, reference ? YONOS_CPU_REFERENCE : YONOS_CPU_SINGLE, NULL);
         float *gradients, value;
         golden_fill(ex);
         gradients = golden_run(ex, "gradients");

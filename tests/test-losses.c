@@ -102,7 +102,7 @@ static void test_distance(gconstpointer data)
     golden_finish(g, distance);
     for (int reference = 0; reference < 2; reference++) {
         const char *what = reference ? "the C reference" : "the CPU executor";
-        YonosExecutor *ex = yonos_cpu_executor_new(g, reference, NULL);
+        YonosExecutor *ex = yonos_cpu_executor_new(g, reference ? YONOS_CPU_REFERENCE : YONOS_CPU_SINGLE, NULL);
         float *value, *gradient = g_new(float, n);
         golden_fill(ex);
         yonos_executor_write(ex, yonos_graph_find_buffer(g, "one"), 0, ones, 2, NULL);
@@ -142,7 +142,7 @@ static void test_adversary(void)
 
     for (int reference = 0; reference < 2; reference++) {
         const char *what = reference ? "the C reference" : "the CPU executor";
-        YonosExecutor *ex = yonos_cpu_executor_new(g, reference, NULL);
+        YonosExecutor *ex = yonos_cpu_executor_new(g, reference ? YONOS_CPU_REFERENCE : YONOS_CPU_SINGLE, NULL);
         float *gradients, value;
         golden_fill(ex);
         gradients = golden_run(ex, "gradients");
@@ -160,7 +160,7 @@ static void test_rates(void)
 {
     YonosBufferId gradients;
     YonosGraph *g = adversary_graph(&gradients);
-    YonosExecutor *ex = yonos_cpu_executor_new(g, FALSE, NULL);
+    YonosExecutor *ex = yonos_cpu_executor_new(g, YONOS_CPU_SINGLE, NULL);
     double norm;
     GError *error = NULL;
 
@@ -208,7 +208,7 @@ static double run_loss(Loss function, const float *y, const float *x_h, float *g
     gradients = yonos_graph_differentiate(g, loss, dloss);
     yonos_graph_check(g, &error);
     g_assert_no_error(error);
-    ex = yonos_cpu_executor_new(g, FALSE, NULL);
+    ex = yonos_cpu_executor_new(g, YONOS_CPU_SINGLE, NULL);
     yonos_executor_write(ex, yonos_graph_find_buffer(g, "x_h"), 0, x_h, PICTURE, NULL);
     yonos_executor_write(ex, yonos_graph_find_buffer(g, "dloss"), 0, &one, 1, NULL);
     yonos_executor_write(ex, yonos_graph_find_buffer(g, "one"), 0, &one, 1, NULL);

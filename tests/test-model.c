@@ -59,7 +59,7 @@ static void test_round_trip(gconstpointer data)
     int scale = GPOINTER_TO_INT(data);
     YonosTensorId y;
     YonosGraph *g = network(scale, 9, 13, &y);
-    YonosExecutor *a = yonos_cpu_executor_new(g, FALSE, NULL), *b = yonos_cpu_executor_new(g, TRUE, NULL);
+    YonosExecutor *a = yonos_cpu_executor_new(g, YONOS_CPU_SINGLE, NULL), *b = yonos_cpu_executor_new(g, YONOS_CPU_REFERENCE, NULL);
     gsize n = size_of(g, g->param_buffer), pixels = (gsize)9 * 13 * scale * scale * 3;
     float *values = random_values(n, SEED, 0.05f), *field = random_values(n, SEED + 1, 1);
     float *got = g_new(float, pixels), *want = g_new(float, pixels);
@@ -121,7 +121,7 @@ static void test_starts_at_bicubic(void)
 {
     YonosTensorId y, x;
     YonosGraph *g = network(4, 7, 10, &y), *plain = yonos_graph_new();
-    YonosExecutor *ex = yonos_cpu_executor_new(g, FALSE, NULL), *truth;
+    YonosExecutor *ex = yonos_cpu_executor_new(g, YONOS_CPU_SINGLE, NULL), *truth;
     gsize n = size_of(g, g->param_buffer), pixels = 7 * 10 * 16 * 3;
     float *values = random_values(n, SEED, 0.05f), *frame = random_values(7 * 10 * 3, SEED, 1);
     float *got = g_new(float, pixels), *want = g_new(float, pixels);
@@ -135,7 +135,7 @@ static void test_starts_at_bicubic(void)
     x = yonos_graph_input(plain, "x", YONOS_F32, (YonosShape){1, 7, 10, 3});
     yonos_append(plain, YONOS_OP_RESIZE, 1, &x,
                  yonos_graph_input(plain, "y", YONOS_F32, (YonosShape){1, 28, 40, 3}), (int[]){28, 40}, 2, 0, 0);
-    truth = yonos_cpu_executor_new(plain, TRUE, NULL);
+    truth = yonos_cpu_executor_new(plain, YONOS_CPU_REFERENCE, NULL);
     yonos_executor_write(truth, yonos_graph_find_buffer(plain, "x"), 0, frame, 210, NULL);
     yonos_executor_write(ex, yonos_graph_find_buffer(g, "frame"), 0, frame, 210, NULL);
     yonos_executor_write(ex, g->param_buffer, 0, values, n, NULL);

@@ -120,7 +120,7 @@ static YonosExecutor *executor_of(YonosGraph *g, YonosTensorId loss)
 
     g_assert_true(yonos_graph_check(g, &error));
     g_array_index(g->tensors, YonosTensor, loss).buffer = yonos_graph_buffer(g, "loss", YONOS_F32, 1);
-    ex = yonos_cpu_executor_new(g, FALSE, &error);
+    ex = yonos_cpu_executor_new(g, YONOS_CPU_SINGLE, &error);
     g_assert_no_error(error);
     return ex;
 }
@@ -286,7 +286,7 @@ static void bicubic_frame(const float *x_h, int n, int y, int x, int scale, floa
     out = yonos_resize(g, small, PAN_FRAME, PAN_FRAME);
     g_array_index(g->tensors, YonosTensor, out).buffer =
         yonos_graph_buffer(g, "y", YONOS_F32, PAN_FRAME * PAN_FRAME * 3);
-    ex = yonos_cpu_executor_new(g, FALSE, &error);
+    ex = yonos_cpu_executor_new(g, YONOS_CPU_SINGLE, &error);
     g_assert_no_error(error);
     put(ex, "x", frame, PAN_FRAME * PAN_FRAME * 3);
     g_assert_true(yonos_executor_run(ex, NULL));
@@ -507,6 +507,7 @@ int main(int argc, char **argv)
     int status;
 
     g_test_init(&argc, &argv, NULL);
+    g_setenv("YONOS_PRECISION", "fp32", TRUE); /* as chains are sampled in */
     g_test_message("seed %d", SEED);
     folder = g_dir_make_tmp("yonos-sampler-XXXXXX", NULL);
     g_test_add_func("/sampler/variance", test_variance);

@@ -130,7 +130,7 @@ static gboolean all_kernels_have(const YonosExecutor *ex, const char *word)
 /* What runs is what `f` says, and right. */
 static void check(const YonosGraph *g, gboolean reduces, const Switch *s, const YonosVkFeatures *f)
 {
-    YonosExecutor *truth = yonos_cpu_executor_new(g, TRUE, NULL), *ex = vulkan(g, f->half);
+    YonosExecutor *truth = yonos_cpu_executor_new(g, YONOS_CPU_REFERENCE, NULL), *ex = vulkan(g, f->half);
     YonosDeviceInfo info = yonos_vulkan_executor_info(ex);
     GError *error = NULL;
 

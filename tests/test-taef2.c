@@ -67,8 +67,8 @@ static void test_pytorch(gconstpointer data)
 {
     const Part *part = data;
     YonosGraph *g = graph_of(part);
-    float *truth = result(yonos_cpu_executor_new(g, TRUE, NULL));
-    float *fast = result(yonos_cpu_executor_new(g, FALSE, NULL));
+    float *truth = result(yonos_cpu_executor_new(g, YONOS_CPU_REFERENCE, NULL));
+    float *fast = result(yonos_cpu_executor_new(g, YONOS_CPU_SINGLE, NULL));
 
     golden_compare(part->name, truth, size_of(g, "y"), 1e-4, "the C reference");
     compare(part, fast, truth, size_of(g, "y"), 1e-4, "the CPU executor");
@@ -87,7 +87,7 @@ static void test_vulkan(gconstpointer data)
     GError *error = NULL;
 
     if (yonos_vulkan_has_device(tested_device())) {
-        truth = result(yonos_cpu_executor_new(g, FALSE, NULL));
+        truth = result(yonos_cpu_executor_new(g, YONOS_CPU_SINGLE, NULL));
         for (int half = 0; half < 2; half++) {
             YonosExecutor *ex = yonos_vulkan_executor_new(g, &(YonosVulkanOptions){.device = tested_device(), .half = half}, &error);
             g_assert_no_error(error);
@@ -108,7 +108,7 @@ static void test_vulkan(gconstpointer data)
 static void test_file(void)
 {
     YonosGraph *g = graph_of(&encoder);
-    YonosExecutor *ex = yonos_cpu_executor_new(g, FALSE, NULL), *loaded = yonos_cpu_executor_new(g, FALSE, NULL);
+    YonosExecutor *ex = yonos_cpu_executor_new(g, YONOS_CPU_SINGLE, NULL), *loaded = yonos_cpu_executor_new(g, YONOS_CPU_SINGLE, NULL);
     gsize n = g_array_index(g->buffers, YonosBuffer, g->param_buffer).size;
     float *want = g_new(float, n), *got = g_new(float, n);
     char *dir = g_dir_make_tmp("yonos-XXXXXX", NULL), *path = g_build_filename(dir, "encoder.safetensors", NULL);

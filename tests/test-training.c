@@ -46,7 +46,7 @@ static void test_overfits_one_crop(void)
     gradients = yonos_graph_differentiate(g, loss, one);
     yonos_graph_check(g, &error);
     g_assert_no_error(error);
-    ex = yonos_cpu_executor_new(g, FALSE, NULL);
+    ex = yonos_cpu_executor_new(g, YONOS_CPU_SINGLE, NULL);
     o = yonos_optimizer_new(g, gradients, SEED);
     draw(picture);
     yonos_random_field(field, SEED, SIDE / 8, SIDE / 8, 16);
@@ -78,7 +78,7 @@ static YonosOptimizer *one_weight(YonosGraph *g, YonosExecutor **ex)
         g, yonos_l1(g, yonos_conv(g, x, w, YONOS_NONE, (YonosConvParams){0}), x), one);
 
     g_assert_true(yonos_graph_check(g, NULL));
-    *ex = yonos_cpu_executor_new(g, FALSE, NULL);
+    *ex = yonos_cpu_executor_new(g, YONOS_CPU_SINGLE, NULL);
     return yonos_optimizer_new(g, gradients, SEED);
 }
 

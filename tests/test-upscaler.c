@@ -424,10 +424,12 @@ static const Run runs[] = {{2, "fp32"}, {4, "fp32"}, {8, "fp32"}, {2, "fp16"}, {
 static void check_like_cpu(const Run *run, int width, int height)
 {
     gsize n = (gsize)width * height * run->scale * run->scale * 3, clipped = 0;
-    guint8 *want = enlarge_on("cpu", run->scale, width, height), *got;
+    guint8 *want, *got;
     int worst = 0;
     double sum = 0, psnr;
 
+    g_setenv("YONOS_PRECISION", "fp32", TRUE);
+    want = enlarge_on("cpu", run->scale, width, height);
     g_setenv("YONOS_PRECISION", run->precision, TRUE);
     got = enlarge_on(tested_device(), run->scale, width, height);
     g_unsetenv("YONOS_PRECISION");

@@ -72,7 +72,7 @@ static gboolean build(Fit *f, GError **error)
         !write_constant(f->executor, "steady", (float)p->steady, error))
         return FALSE;
     f->optimizer = yonos_optimizer_new(g, f->gradients, p->seed);
-    if (p->half)
+    if (f->executor->element_size < sizeof(float)) /* fp16 */
         f->optimizer->loss_scale = YONOS_LOSS_SCALE_START;
     for (guint k = 0; k < G_N_ELEMENTS(level_names); k++)
         f->levels[k] = g_new(float, (gsize)f->share.batch *level_lengths[k]);

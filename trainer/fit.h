@@ -22,7 +22,7 @@ typedef struct {
     double mesh;        /* of what repeats with the latent grid, where params.meshless */
     double crisp;       /* of the strength of edges, where params.crisp */
     const char *start;  /* weights file that trained parameters begin with: those it has of that name and shape; NULL */
-    gboolean half;      /* tensors in fp16, weights and the optimiser's state in fp32: for a GPU; the loss is scaled */
+    gboolean half;      /* tensors in fp16 and the loss scaled, on a GPU; on the CPU bf16 products; weights, optimiser in fp32 */
     guint checkpoint_every;    /* seconds */
     gboolean quiet;            /* no progress on stdout */
     gboolean (*stopped)(void); /* asked once a step; TRUE: write a checkpoint and end with *finished FALSE */

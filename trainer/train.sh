@@ -3,7 +3,7 @@
 # The whole chain, from a pack to model files: train.sh YONOS_TRAIN PACK FOLDER [TIER]. Stopped at any moment, the same
 # command goes on. The models appear in FOLDER as TIER-xN.safetensors. Environment: DEVICE (cpu); SHORTER (1), by what
 # all steps are divided; FEATURES, weights of SqueezeNet 1.1 for the second decoder's perceptual loss (else our own
-# encoder's features); ENCODER, autoencoder.safetensors of another tier, to begin with its E.
+# encoder's features); HALF, anything: half precision (fp16 on a GPU, bf16 on a CPU that has it: twice as fast); ENCODER, autoencoder.safetensors of another tier, to begin with its E.
 set -eu
 train=$1 pack=$2 folder=$3 tier=${4:-fast}
 
@@ -16,7 +16,7 @@ fit() {
     stage=$1 steps=$2
     shift 2
     "$train" fit "$stage" --pack "$pack" --out "$folder" --tier "$tier" --crop 128 --device "${DEVICE:-cpu}" \
-        --steps $((steps / ${SHORTER:-1} + 1)) "$@"
+        --steps $((steps / ${SHORTER:-1} + 1)) ${HALF:+--half} "$@"
 }
 
 if [ -n "${ENCODER:-}" ]; then

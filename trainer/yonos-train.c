@@ -191,7 +191,7 @@ static gboolean fit(int argc, char **argv, GError **error)
         {"pack", 0, 0, G_OPTION_ARG_FILENAME, &o.pack, "Training pack", "FILE"},
         {"out", 0, 0, G_OPTION_ARG_FILENAME, &o.folder, "Folder of the chain's results", "FOLDER"},
         {"device", 0, 0, G_OPTION_ARG_STRING, &o.device, "cpu (default), gpu, or a Vulkan device", "NAME"},
-        {"half", 0, 0, G_OPTION_ARG_NONE, &o.half, "Store tensors as fp16 on the GPU, weights and optimiser stay fp32",
+        {"half", 0, 0, G_OPTION_ARG_NONE, &o.half, "fp16 tensors on a GPU, bf16 products on the CPU; weights and optimiser stay fp32",
          NULL},
         {"set", 0, 0, G_OPTION_ARG_STRING, &o.set, "x_l: clean (default) or video", "NAME"},
         {"predict", 0, 0, G_OPTION_ARG_STRING, &o.predict, "What the student predicts: z (default) or v", "z|v"},

@@ -13,13 +13,32 @@
 #define ALIGN_BYTES 64
 #define LARGE_PAGE (2 << 20)
 
-const YonosDeviceInfo yonos_cpu_info = {"CPU", "none", "fp32",
+YonosDeviceInfo yonos_cpu_info(YonosCpuMath math)
+{
+    return (YonosDeviceInfo){"CPU", "none", math == YONOS_CPU_BF16 ? "bf16" : "fp32",
 #ifdef HAVE_ONEDNN
-                                    "oneDNN"
+                             "oneDNN"
 #else
-                                    "C"
+                             "C"
 #endif
-};
+    };
+}
+
+YonosCpuMath yonos_cpu_fastest(void)
+{
+#ifdef HAVE_ONEDNN
+    if (yonos_onednn_has_bf16())
+        return YONOS_CPU_BF16;
+#endif
+    return YONOS_CPU_SINGLE;
+}
+
+YonosCpuMath yonos_cpu_wanted(void)
+{
+    const char *precision = g_getenv("YONOS_PRECISION");
+
+    return precision && *precision ? YONOS_CPU_SINGLE : yonos_cpu_fastest();
+}
 
 typedef struct {
     YonosCall call;
@@ -33,6 +52,7 @@ typedef struct {
     YonosExecutor base;
     float *arena;
     void **buffers; /* by buffer id */
+    void *scratch;  /* for rounded sources; NULL: none are */
     guint n_steps;
     Step *steps;
     guint64 weights_version;
@@ -141,6 +161,7 @@ static void cpu_free(YonosExecutor *ex)
     g_free(cpu->steps);
     g_free(cpu->buffers);
     free(cpu->arena);
+    free(cpu->scratch);
     g_free(cpu);
 }
 
@@ -156,7 +177,7 @@ static float *resolve(const CpuExecutor *cpu, const YonosPlan *plan, YonosTensor
     return (float *)((char *)cpu->buffers[t->buffer] + t->offset * element_size(cpu->base.graph, t->buffer));
 }
 
-static void step_prepare(CpuExecutor *cpu, const YonosPlan *plan, guint i, gboolean reference_only)
+static void step_prepare(CpuExecutor *cpu, const YonosPlan *plan, guint i, YonosCpuMath math)
 {
     const YonosGraph *graph = cpu->base.graph;
     const YonosNode *node = &g_array_index(graph->nodes, YonosNode, i);
@@ -170,17 +191,48 @@ static void step_prepare(CpuExecutor *cpu, const YonosPlan *plan, guint i, gbool
         step->call.in_shape[k] = yonos_graph_shape(graph, node->in[k]);
         step->call.in[k] = resolve(cpu, plan, node->in[k]);
     }
-    step->override = reference_only ? NULL : yonos_cpu_override(node->op);
+    step->override = math == YONOS_CPU_REFERENCE ? NULL : yonos_cpu_override(node->op);
     if (step->override && step->override->prepare)
-        step->state = step->override->prepare(graph, node);
+        step->state = step->override->prepare(graph, node, cpu->scratch);
     step->fast = step->override && (step->state || !step->override->prepare);
+}
+
+/* The most that one convolution reads, in bf16. */
+static gsize scratch_bytes(const YonosGraph *graph)
+{
+    gsize most = 0;
+
+    for (guint i = 0; i < graph->nodes->len; i++) {
+        const YonosNode *node = &g_array_index(graph->nodes, YonosNode, i);
+        gsize n;
+
+        if (node->op != YONOS_OP_CONV && node->op != YONOS_OP_CONV_DATA && node->op != YONOS_OP_CONV_WEIGHTS)
+            continue;
+        n = yonos_shape_elements(yonos_graph_shape(graph, node->in[0]));
+        if (node->op == YONOS_OP_CONV_WEIGHTS)
+            n += yonos_shape_elements(yonos_graph_shape(graph, node->in[1]));
+        most = MAX(most, n);
+    }
+    return most * sizeof(guint16);
+}
+
+gsize yonos_cpu_executor_bytes(const YonosGraph *graph, YonosCpuMath math)
+{
+    YonosPlan plan;
+    gsize bytes;
+
+    yonos_plan_make(&plan, graph, ALIGN_ELEMENTS);
+    bytes = yonos_plan_bytes(&plan, graph, sizeof(float));
+    yonos_plan_clear(&plan);
+    return bytes + (math == YONOS_CPU_BF16 ? scratch_bytes(graph) : 0);
 }
 
 static const YonosExecutorClass cpu_class = {"cpu", cpu_write, cpu_read, cpu_run, cpu_profile, cpu_free};
 
-YonosExecutor *yonos_cpu_executor_new(const YonosGraph *graph, gboolean reference_only, GError **error)
+YonosExecutor *yonos_cpu_executor_new(const YonosGraph *graph, YonosCpuMath math, GError **error)
 {
     CpuExecutor *cpu = g_new0(CpuExecutor, 1);
+    gsize scratch = math == YONOS_CPU_BF16 ? scratch_bytes(graph) : 0;
     YonosPlan plan;
     gboolean whole;
 
@@ -189,7 +241,7 @@ YonosExecutor *yonos_cpu_executor_new(const YonosGraph *graph, gboolean referenc
     yonos_plan_make(&plan, graph, ALIGN_ELEMENTS);
     cpu->arena = memory_new(cpu, plan.arena_size * sizeof(float));
     cpu->buffers = g_new0(void *, graph->buffers->len);
-    whole = cpu->arena != NULL;
+    whole = cpu->arena && (!scratch || (cpu->scratch = memory_new(cpu, scratch)));
     for (guint i = 0; whole && i < graph->buffers->len; i++) {
         cpu->buffers[i] = memory_new(cpu, g_array_index(graph->buffers, YonosBuffer, i).size * element_size(graph, i));
         whole = cpu->buffers[i] != NULL;
@@ -198,7 +250,7 @@ YonosExecutor *yonos_cpu_executor_new(const YonosGraph *graph, gboolean referenc
         cpu->n_steps = graph->nodes->len;
         cpu->steps = g_new0(Step, MAX(1, cpu->n_steps));
         for (guint i = 0; i < cpu->n_steps; i++)
-            step_prepare(cpu, &plan, i, reference_only);
+            step_prepare(cpu, &plan, i, math);
     } else {
         g_set_error(error, YONOS_ERROR, YONOS_ERROR_MEMORY,
                     "No memory for a frame of this size (%" G_GSIZE_FORMAT " MiB needed); use smaller frames.",

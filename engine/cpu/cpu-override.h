@@ -8,14 +8,17 @@
  * do not depend on the number of threads, but for oneDNN's. */
 typedef struct {
     /* Builds all that a run needs. Returns NULL where this node has no fast version: the reference runs. The function
-     * itself may be NULL: a run needs nothing and takes every node. */
-    gpointer (*prepare)(const YonosGraph *graph, const YonosNode *node);
+     * itself may be NULL: a run needs nothing and takes every node. `scratch`: NULL, or what the convolution reads is to
+     * be rounded to bf16, into memory that lives as long and that nodes share: 2 bytes an element of what it reads. */
+    gpointer (*prepare)(const YonosGraph *graph, const YonosNode *node, void *scratch);
     /* `weights_version` changes whenever a parameter buffer was written, so that packed weights can be kept. */
     gboolean (*run)(gpointer state, const YonosCall *call, guint64 weights_version);
     void (*free)(gpointer state); /* NULL: nothing to free */
     /* Instead of run: some of the n h rows of the output; `data` is the call. The executor shares them out. */
     YonosCpuRange rows;
 } YonosCpuOverride;
+
+gboolean yonos_onednn_has_bf16(void); /* whether this machine multiplies bf16 faster than fp32 */
 
 /* The override of an op, or NULL. */
 const YonosCpuOverride *yonos_cpu_override(int op);

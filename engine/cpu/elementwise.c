@@ -9,7 +9,8 @@ static gsize row_elements(const YonosCall *c)
     return (gsize)c->out_shape.w * c->out_shape.c;
 }
 
-static gpointer act_prepare(G_GNUC_UNUSED const YonosGraph *graph, const YonosNode *node)
+static gpointer act_prepare(G_GNUC_UNUSED const YonosGraph *graph, const YonosNode *node,
+                            G_GNUC_UNUSED void *scratch)
 {
     return node->i[0] == YONOS_ACT_LEAKY ? (gpointer)node : NULL;
 }

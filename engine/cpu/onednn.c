@@ -4,17 +4,21 @@
 #include <dnnl.h>
 
 /* The three convolutions by oneDNN 2.x. Activations stay NHWC, which its AVX2 and AVX-512 kernels take as they are;
- * weights are reordered to the layout that a kernel asks for, only after they were written. */
+ * weights are reordered to the layout that a kernel asks for, only after they were written. With bf16 what a
+ * convolution reads is rounded on the way in, to the upper half of an fp32; sums and what it writes stay fp32. */
 
 typedef enum { FORWARD, DATA, WEIGHTS } Direction;
 
 typedef struct {
     Direction direction;
+    guint16 *scratch; /* for rounded sources; NULL: they are read as they are */
     dnnl_engine_t engine;
     dnnl_stream_t stream;
     dnnl_primitive_desc_t desc;
     dnnl_primitive_t conv, pack; /* pack: our [kh, kw, in, out] to the packed layout, or back for WEIGHTS */
     dnnl_memory_t x, y, packed, plain, bias, residual;
+    dnnl_memory_t rounded_x, rounded_y; /* of the sources among x and y; NULL: none */
+    dnnl_primitive_t round_x, round_y;
     float *sum; /* WEIGHTS: the plain gradient before it is added to the output */
     guint64 packed_version;
 } Conv;
@@ -22,15 +26,15 @@ typedef struct {
 static void conv_free(gpointer state)
 {
     Conv *c = state;
-    dnnl_memory_t memories[] = {c->x, c->y, c->packed, c->plain, c->bias, c->residual};
+    dnnl_memory_t memories[] = {c->x, c->y, c->packed, c->plain, c->bias, c->residual, c->rounded_x, c->rounded_y};
+    dnnl_primitive_t primitives[] = {c->conv, c->pack, c->round_x, c->round_y};
 
     for (guint i = 0; i < G_N_ELEMENTS(memories); i++)
         if (memories[i])
             dnnl_memory_destroy(memories[i]);
-    if (c->conv)
-        dnnl_primitive_destroy(c->conv);
-    if (c->pack)
-        dnnl_primitive_destroy(c->pack);
+    for (guint i = 0; i < G_N_ELEMENTS(primitives); i++)
+        if (primitives[i])
+            dnnl_primitive_destroy(primitives[i]);
     if (c->desc)
         dnnl_primitive_desc_destroy(c->desc);
     if (c->stream)
@@ -41,11 +45,11 @@ static void conv_free(gpointer state)
     g_free(c);
 }
 
-static void describe(YonosShape s, dnnl_memory_desc_t *md)
+static void describe(YonosShape s, gboolean rounded, dnnl_memory_desc_t *md)
 {
     dnnl_dims_t dims = {s.n, s.c, s.h, s.w};
 
-    dnnl_memory_desc_init_by_tag(md, 4, dims, dnnl_f32, dnnl_nhwc);
+    dnnl_memory_desc_init_by_tag(md, 4, dims, rounded ? dnnl_bf16 : dnnl_f32, dnnl_nhwc);
 }
 
 /* y = act(conv + r): the residual is one more source, so that it may lie anywhere. */
@@ -70,11 +74,22 @@ typedef struct {
     gboolean bias, residual;
 } Shapes;
 
+/* With a scratch, what the convolution reads is bf16 and what it writes fp32; `all`: both are bf16. */
+static void describe_operands(const Conv *c, const Shapes *s, gboolean all, dnnl_memory_desc_t md[3])
+{
+    dnnl_dims_t wd = {s->w.c, s->w.w, s->w.n, s->w.h};
+    gboolean rounded = c->scratch != NULL;
+
+    describe(s->x, rounded && (all || c->direction != DATA), &md[0]);
+    dnnl_memory_desc_init_by_tag(&md[1], 4, wd, rounded && (all || c->direction != WEIGHTS) ? dnnl_bf16 : dnnl_f32,
+                                 dnnl_format_tag_any);
+    describe(s->y, rounded && (all || c->direction != FORWARD), &md[2]);
+}
+
 static gboolean describe_conv(Conv *c, const YonosNode *node, const Shapes *s)
 {
-    dnnl_memory_desc_t x, y, w, b;
-    dnnl_dims_t wd = {s->w.c, s->w.w, s->w.n, s->w.h}, bd = {s->w.c};
-    dnnl_dims_t stride = {node->i[0], node->i[0]}, before = {node->i[1], node->i[1]};
+    dnnl_memory_desc_t own[3], hinted[3], b; /* x, w, y */
+    dnnl_dims_t bd = {s->w.c}, stride = {node->i[0], node->i[0]}, before = {node->i[1], node->i[1]};
     /* what the strided window leaves over at the right and bottom is negative padding to oneDNN */
     dnnl_dims_t after = {(s->y.h - 1) * node->i[0] + s->w.n - s->x.h - node->i[1],
                          (s->y.w - 1) * node->i[0] + s->w.h - s->x.w - node->i[1]};
@@ -84,14 +99,13 @@ static gboolean describe_conv(Conv *c, const YonosNode *node, const Shapes *s)
     gboolean inference = c->direction == FORWARD;
     int failed;
 
-    describe(s->x, &x);
-    describe(s->y, &y);
-    dnnl_memory_desc_init_by_tag(&w, 4, wd, dnnl_f32, dnnl_format_tag_any);
+    describe_operands(c, s, FALSE, own);
+    describe_operands(c, s, !inference, hinted);
     dnnl_memory_desc_init_by_tag(&b, 1, bd, dnnl_f32, dnnl_a);
     failed = dnnl_convolution_forward_desc_init(&forward, inference ? dnnl_forward_inference : dnnl_forward_training,
-                                                dnnl_convolution_direct, &x, &w, s->bias ? &b : NULL, &y, stride,
-                                                before, after);
-    attr = inference ? epilogue(node, s->residual, &y) : NULL;
+                                                dnnl_convolution_direct, &hinted[0], &hinted[1], s->bias ? &b : NULL,
+                                                &hinted[2], stride, before, after);
+    attr = inference ? epilogue(node, s->residual, &own[2]) : NULL;
     if (!failed)
         failed = dnnl_primitive_desc_create(&hint, &forward, attr, c->engine, NULL);
     if (attr)
@@ -101,11 +115,11 @@ static gboolean describe_conv(Conv *c, const YonosNode *node, const Shapes *s)
         return !failed;
     }
     if (c->direction == DATA)
-        failed = dnnl_convolution_backward_data_desc_init(&backward, dnnl_convolution_direct, &x, &w, &y, stride,
-                                                          before, after);
+        failed = dnnl_convolution_backward_data_desc_init(&backward, dnnl_convolution_direct, &own[0], &own[1], &own[2],
+                                                          stride, before, after);
     else
-        failed = dnnl_convolution_backward_weights_desc_init(&backward, dnnl_convolution_direct, &x, &w, NULL, &y,
-                                                             stride, before, after);
+        failed = dnnl_convolution_backward_weights_desc_init(&backward, dnnl_convolution_direct, &own[0], &own[1], NULL,
+                                                             &own[2], stride, before, after);
     if (!failed)
         failed = dnnl_primitive_desc_create(&c->desc, &backward, NULL, c->engine, hint);
     dnnl_primitive_desc_destroy(hint);
@@ -136,13 +150,35 @@ static gboolean make_packing(Conv *c, YonosShape w)
     return !failed;
 }
 
+/* A source's copy at `at` elements of the scratch, and what makes it. */
+static gboolean make_rounding(Conv *c, YonosShape s, gsize at, dnnl_memory_t *rounded, dnnl_primitive_t *round)
+{
+    dnnl_memory_desc_t from, to;
+    dnnl_primitive_desc_t pd;
+    int failed;
+
+    describe(s, FALSE, &from);
+    describe(s, TRUE, &to);
+    if (dnnl_memory_create(rounded, &to, c->engine, c->scratch + at) ||
+        dnnl_reorder_primitive_desc_create(&pd, &from, c->engine, &to, c->engine, NULL))
+        return FALSE;
+    failed = dnnl_primitive_create(round, pd);
+    dnnl_primitive_desc_destroy(pd);
+    return !failed;
+}
+
 static gboolean make_memories(Conv *c, const Shapes *s)
 {
     dnnl_memory_desc_t x, y, b;
     dnnl_dims_t bd = {s->w.c};
+    gsize first = c->direction == WEIGHTS ? yonos_shape_elements(s->x) : 0;
 
-    describe(s->x, &x);
-    describe(s->y, &y);
+    if (c->scratch && c->direction != DATA && !make_rounding(c, s->x, 0, &c->rounded_x, &c->round_x))
+        return FALSE;
+    if (c->scratch && c->direction != FORWARD && !make_rounding(c, s->y, first, &c->rounded_y, &c->round_y))
+        return FALSE;
+    describe(s->x, FALSE, &x);
+    describe(s->y, FALSE, &y);
     dnnl_memory_desc_init_by_tag(&b, 1, bd, dnnl_f32, dnnl_a);
     if (s->bias && dnnl_memory_create(&c->bias, &b, c->engine, DNNL_MEMORY_NONE))
         return FALSE;
@@ -152,11 +188,12 @@ static gboolean make_memories(Conv *c, const Shapes *s)
            !dnnl_memory_create(&c->y, &y, c->engine, DNNL_MEMORY_NONE);
 }
 
-static gpointer conv_prepare(const YonosNode *node, Direction direction, const Shapes *s)
+static Conv *conv_new(const YonosNode *node, Direction direction, const Shapes *s, void *scratch)
 {
     Conv *c = g_new0(Conv, 1);
 
     c->direction = direction;
+    c->scratch = scratch;
     c->packed_version = G_MAXUINT64;
     if (!dnnl_engine_create(&c->engine, dnnl_cpu, 0) && !dnnl_stream_create(&c->stream, c->engine, 0) &&
         describe_conv(c, node, s) && !dnnl_primitive_create(&c->conv, c->desc) && make_packing(c, s->w) &&
@@ -164,6 +201,14 @@ static gpointer conv_prepare(const YonosNode *node, Direction direction, const S
         return c;
     conv_free(c);
     return NULL;
+}
+
+/* Where oneDNN has no bf16 kernel, one of fp32. */
+static gpointer conv_prepare(const YonosNode *node, Direction direction, const Shapes *s, void *scratch)
+{
+    Conv *c = conv_new(node, direction, s, scratch);
+
+    return c || !scratch ? c : conv_new(node, direction, s, NULL);
 }
 
 /* What graph/fuse.h joins for kernels that can: left to the reference. */
@@ -175,30 +220,33 @@ static gboolean does_more(const YonosNode *node)
     return node->i[3] > 1 || node->i[5] || node->i[6];
 }
 
-static gpointer prepare_forward(const YonosGraph *g, const YonosNode *node)
+static gpointer prepare_forward(const YonosGraph *g, const YonosNode *node, void *scratch)
 {
     Shapes s = {yonos_graph_shape(g, node->in[0]), yonos_graph_shape(g, node->in[1]), yonos_graph_shape(g, node->out),
                 node->n_inputs > 2 && node->in[2] >= 0, node->n_inputs > 3 && node->in[3] >= 0};
 
     if ((node->i[2] != YONOS_ACT_NONE && node->i[2] != YONOS_ACT_LEAKY) || does_more(node))
         return NULL;
-    return conv_prepare(node, FORWARD, &s);
+    return conv_prepare(node, FORWARD, &s, scratch);
 }
 
-static gpointer prepare_data(const YonosGraph *g, const YonosNode *node)
+static gpointer prepare_data(const YonosGraph *g, const YonosNode *node, void *scratch)
 {
     Shapes s = {yonos_graph_shape(g, node->out), yonos_graph_shape(g, node->in[1]), yonos_graph_shape(g, node->in[0]),
                 FALSE, FALSE};
 
-    return conv_prepare(node, DATA, &s);
+    return conv_prepare(node, DATA, &s, scratch);
 }
 
-static gpointer prepare_weights(const YonosGraph *g, const YonosNode *node)
+static gpointer prepare_weights(const YonosGraph *g, const YonosNode *node, void *scratch)
 {
     Shapes s = {yonos_graph_shape(g, node->in[0]), yonos_graph_shape(g, node->out), yonos_graph_shape(g, node->in[1]),
                 FALSE, FALSE};
 
-    return conv_prepare(node, WEIGHTS, &s);
+    /* oneDNN 2.6's bf16 kernel reads what nobody wrote where a strided window is larger than the picture */
+    if (s.x.h < s.w.n || s.x.w < s.w.h)
+        scratch = NULL;
+    return conv_prepare(node, WEIGHTS, &s, scratch);
 }
 
 static gboolean pack_weights(Conv *c, const float *w, guint64 version)
@@ -212,14 +260,34 @@ static gboolean pack_weights(Conv *c, const float *w, guint64 version)
     return !dnnl_primitive_execute(c->pack, c->stream, 2, args);
 }
 
+/* x and y to where the arena has them, and their copies rounded. */
+static gboolean take(Conv *c, const float *x, const float *y)
+{
+    dnnl_exec_arg_t xs[] = {{DNNL_ARG_FROM, c->x}, {DNNL_ARG_TO, c->rounded_x}};
+    dnnl_exec_arg_t ys[] = {{DNNL_ARG_FROM, c->y}, {DNNL_ARG_TO, c->rounded_y}};
+
+    dnnl_memory_set_data_handle(c->x, (void *)x);
+    dnnl_memory_set_data_handle(c->y, (void *)y);
+    return (!c->round_x || !dnnl_primitive_execute(c->round_x, c->stream, 2, xs)) &&
+           (!c->round_y || !dnnl_primitive_execute(c->round_y, c->stream, 2, ys));
+}
+
+static dnnl_memory_t read_x(const Conv *c)
+{
+    return c->rounded_x ? c->rounded_x : c->x;
+}
+
+static dnnl_memory_t read_y(const Conv *c)
+{
+    return c->rounded_y ? c->rounded_y : c->y;
+}
+
 static gboolean run_forward(gpointer state, const YonosCall *call, guint64 version)
 {
     Conv *c = state;
-    dnnl_exec_arg_t args[5] = {{DNNL_ARG_SRC, c->x}, {DNNL_ARG_WEIGHTS, c->packed}, {DNNL_ARG_DST, c->y}};
+    dnnl_exec_arg_t args[5] = {{DNNL_ARG_SRC, read_x(c)}, {DNNL_ARG_WEIGHTS, c->packed}, {DNNL_ARG_DST, c->y}};
     int n = 3;
 
-    dnnl_memory_set_data_handle(c->x, (void *)call->in[0]);
-    dnnl_memory_set_data_handle(c->y, call->out);
     if (c->bias) {
         dnnl_memory_set_data_handle(c->bias, (void *)call->in[2]);
         args[n++] = (dnnl_exec_arg_t){DNNL_ARG_BIAS, c->bias};
@@ -228,34 +296,29 @@ static gboolean run_forward(gpointer state, const YonosCall *call, guint64 versi
         dnnl_memory_set_data_handle(c->residual, (void *)call->in[3]);
         args[n++] = (dnnl_exec_arg_t){DNNL_ARG_ATTR_MULTIPLE_POST_OP(0) | DNNL_ARG_SRC_1, c->residual};
     }
-    return pack_weights(c, call->in[1], version) && !dnnl_primitive_execute(c->conv, c->stream, n, args) &&
-           !dnnl_stream_wait(c->stream);
+    return take(c, call->in[0], call->out) && pack_weights(c, call->in[1], version) &&
+           !dnnl_primitive_execute(c->conv, c->stream, n, args) && !dnnl_stream_wait(c->stream);
 }
 
 static gboolean run_data(gpointer state, const YonosCall *call, guint64 version)
 {
     Conv *c = state;
-    dnnl_exec_arg_t args[] = {
-        {DNNL_ARG_DIFF_SRC, c->x}, {DNNL_ARG_WEIGHTS, c->packed}, {DNNL_ARG_DIFF_DST, c->y}};
+    dnnl_exec_arg_t args[] = {{DNNL_ARG_DIFF_SRC, c->x}, {DNNL_ARG_WEIGHTS, c->packed}, {DNNL_ARG_DIFF_DST, read_y(c)}};
 
-    dnnl_memory_set_data_handle(c->x, call->out);
-    dnnl_memory_set_data_handle(c->y, (void *)call->in[0]);
-    return pack_weights(c, call->in[1], version) && !dnnl_primitive_execute(c->conv, c->stream, 3, args) &&
-           !dnnl_stream_wait(c->stream);
+    return take(c, call->out, call->in[0]) && pack_weights(c, call->in[1], version) &&
+           !dnnl_primitive_execute(c->conv, c->stream, 3, args) && !dnnl_stream_wait(c->stream);
 }
 
 static gboolean run_weights(gpointer state, const YonosCall *call, G_GNUC_UNUSED guint64 version)
 {
     Conv *c = state;
     dnnl_exec_arg_t args[] = {
-        {DNNL_ARG_SRC, c->x}, {DNNL_ARG_DIFF_WEIGHTS, c->packed}, {DNNL_ARG_DIFF_DST, c->y}};
+        {DNNL_ARG_SRC, read_x(c)}, {DNNL_ARG_DIFF_WEIGHTS, c->packed}, {DNNL_ARG_DIFF_DST, read_y(c)}};
     dnnl_exec_arg_t unpack[] = {{DNNL_ARG_FROM, c->packed}, {DNNL_ARG_TO, c->plain}};
     gsize n = yonos_shape_elements(call->out_shape);
 
-    dnnl_memory_set_data_handle(c->x, (void *)call->in[0]);
-    dnnl_memory_set_data_handle(c->y, (void *)call->in[1]);
     dnnl_memory_set_data_handle(c->plain, c->sum);
-    if (dnnl_primitive_execute(c->conv, c->stream, 3, args) ||
+    if (!take(c, call->in[0], call->in[1]) || dnnl_primitive_execute(c->conv, c->stream, 3, args) ||
         dnnl_primitive_execute(c->pack, c->stream, 2, unpack) || dnnl_stream_wait(c->stream))
         return FALSE;
     for (gsize k = 0; k < n; k++)
@@ -266,3 +329,8 @@ static gboolean run_weights(gpointer state, const YonosCall *call, G_GNUC_UNUSED
 const YonosCpuOverride yonos_onednn_conv = {prepare_forward, run_forward, conv_free, NULL};
 const YonosCpuOverride yonos_onednn_conv_data = {prepare_data, run_data, conv_free, NULL};
 const YonosCpuOverride yonos_onednn_conv_weights = {prepare_weights, run_weights, conv_free, NULL};
+
+gboolean yonos_onednn_has_bf16(void)
+{
+    return (dnnl_get_effective_cpu_isa() & dnnl_cpu_isa_avx512_core_bf16) == dnnl_cpu_isa_avx512_core_bf16;
+}

@@ -108,7 +108,7 @@ static void mse_grad_rows(gconstpointer data, gsize start, gsize end)
 }
 
 /* The state of sum-pixels: PARTS rows of sums. */
-static gpointer sum_pixels_prepare(const YonosGraph *graph, const YonosNode *node)
+static gpointer sum_pixels_prepare(const YonosGraph *graph, const YonosNode *node, G_GNUC_UNUSED void *scratch)
 {
     return g_new(double, PARTS *(gsize)yonos_graph_shape(graph, node->in[0]).c);
 }

@@ -40,7 +40,7 @@ static void windows_make(Windows *w, int in, int out)
     g_free(weights);
 }
 
-static gpointer resize_prepare(const YonosGraph *graph, const YonosNode *node)
+static gpointer resize_prepare(const YonosGraph *graph, const YonosNode *node, G_GNUC_UNUSED void *scratch)
 {
     YonosShape x = yonos_graph_shape(graph, node->in[0]), y = yonos_graph_shape(graph, node->out);
     Resize *r = g_new0(Resize, 1);

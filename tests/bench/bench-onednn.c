@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "bench.h"
+#include "cpu/cpu-executor.h"
 
 #ifdef HAVE_ONEDNN
 #include <dnnl.h>
@@ -38,14 +39,15 @@ static dnnl_memory_t memory_new(const Conv *c, const_dnnl_primitive_desc_t desc,
 static void conv_make(Conv *c)
 {
     dnnl_dims_t x = {1, CHANNELS, SIDE_H, SIDE_W}, w = {CHANNELS, CHANNELS, 3, 3}, one = {1, 1};
+    dnnl_data_type_t type = yonos_cpu_wanted() == YONOS_CPU_BF16 ? dnnl_bf16 : dnnl_f32;
     dnnl_memory_desc_t x_md, w_md;
     dnnl_convolution_desc_t conv;
     dnnl_primitive_desc_t desc;
 
     check(dnnl_engine_create(&c->engine, dnnl_cpu, 0));
     check(dnnl_stream_create(&c->stream, c->engine, 0));
-    check(dnnl_memory_desc_init_by_tag(&x_md, 4, x, dnnl_f32, dnnl_format_tag_any));
-    check(dnnl_memory_desc_init_by_tag(&w_md, 4, w, dnnl_f32, dnnl_format_tag_any));
+    check(dnnl_memory_desc_init_by_tag(&x_md, 4, x, type, dnnl_format_tag_any));
+    check(dnnl_memory_desc_init_by_tag(&w_md, 4, w, type, dnnl_format_tag_any));
     check(dnnl_convolution_forward_desc_init(&conv, dnnl_forward_inference, dnnl_convolution_direct, &x_md, &w_md, NULL,
                                              &x_md, one, one, one));
     check(dnnl_primitive_desc_create(&desc, &conv, NULL, c->engine, NULL));

@@ -35,7 +35,7 @@ YonosExecutor *bench_executor(const Bench *b, const YonosGraph *graph)
     YonosExecutor *ex = NULL;
 
     if (!strcmp(b->device, "cpu")) {
-        ex = yonos_cpu_executor_new(graph, FALSE, &error);
+        ex = yonos_cpu_executor_new(graph, yonos_cpu_wanted(), &error);
     } else {
 #ifdef HAVE_VULKAN
         const char *precision = g_getenv("YONOS_PRECISION");
