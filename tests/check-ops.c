@@ -302,7 +302,7 @@ static void test_bf16(gconstpointer data)
         g_test_skip("no bf16 on this CPU");
 }
 
-/* What bf16 holds exactly is multiplied exactly. */
+/* What bf16 holds exactly is multiplied exactly; a residual that only convolutions write and read is rounded. */
 static void test_bf16_exact(gconstpointer data)
 {
     Case c = *(const Case *)data;
@@ -319,7 +319,8 @@ static void test_bf16_exact(gconstpointer data)
             compare_fill(truth, other, SEED, 64);
             run(truth);
             run(other);
-            compare_executors(truth, other, 2e-5, "%s variant %d shape %d seed %d", c.name, variant, s, SEED);
+            compare_executors(truth, other, variant & 8 ? 4e-3 : 2e-5, "%s variant %d shape %d seed %d", c.name, variant,
+                              s, SEED);
             yonos_executor_free(truth);
             yonos_executor_free(other);
             yonos_graph_free(g);

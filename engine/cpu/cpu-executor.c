@@ -51,8 +51,9 @@ typedef struct {
 typedef struct {
     YonosExecutor base;
     float *arena;
-    void **buffers; /* by buffer id */
-    void *scratch;  /* for rounded sources; NULL: none are */
+    void **buffers;   /* by buffer id */
+    void *scratch;    /* for sources rounded to bf16; NULL: all is fp32 */
+    gboolean *stored; /* by tensor: as bf16 */
     guint n_steps;
     Step *steps;
     guint64 weights_version;
@@ -149,22 +150,6 @@ static gboolean cpu_profile(YonosExecutor *ex, double *seconds, GError **error)
     return steps_run((CpuExecutor *)ex, seconds, error);
 }
 
-static void cpu_free(YonosExecutor *ex)
-{
-    CpuExecutor *cpu = (CpuExecutor *)ex;
-
-    for (guint i = 0; cpu->steps && i < cpu->n_steps; i++)
-        if (cpu->steps[i].state && cpu->steps[i].override->free)
-            cpu->steps[i].override->free(cpu->steps[i].state);
-    for (guint i = 0; cpu->buffers && i < ex->graph->buffers->len; i++)
-        free(cpu->buffers[i]);
-    g_free(cpu->steps);
-    g_free(cpu->buffers);
-    free(cpu->arena);
-    free(cpu->scratch);
-    g_free(cpu);
-}
-
 static float *resolve(const CpuExecutor *cpu, const YonosPlan *plan, YonosTensorId id)
 {
     const YonosTensor *t;
@@ -181,6 +166,7 @@ static void step_prepare(CpuExecutor *cpu, const YonosPlan *plan, guint i, Yonos
 {
     const YonosGraph *graph = cpu->base.graph;
     const YonosNode *node = &g_array_index(graph->nodes, YonosNode, i);
+    YonosCpuBf16 bf16 = {cpu->scratch, cpu->stored};
     Step *step = &cpu->steps[i];
 
     step->op = yonos_op(node->op);
@@ -193,8 +179,72 @@ static void step_prepare(CpuExecutor *cpu, const YonosPlan *plan, guint i, Yonos
     }
     step->override = math == YONOS_CPU_REFERENCE ? NULL : yonos_cpu_override(node->op);
     if (step->override && step->override->prepare)
-        step->state = step->override->prepare(graph, node, cpu->scratch);
+        step->state = step->override->prepare(graph, node, cpu->scratch ? &bf16 : NULL);
     step->fast = step->override && (step->state || !step->override->prepare);
+}
+
+static gboolean stores_bf16(const YonosNode *node)
+{
+    const YonosCpuOverride *override = yonos_cpu_override(node->op);
+
+    return override && override->stores_bf16 && override->stores_bf16(node);
+}
+
+/* Arena tensors that nobody else writes or reads; nothing is lost where only convolutions read them. */
+static gboolean *find_stored(const YonosGraph *graph)
+{
+    gboolean *stored = g_new0(gboolean, graph->tensors->len + 1);
+
+    for (guint i = 0; i < graph->nodes->len; i++) {
+        const YonosNode *node = &g_array_index(graph->nodes, YonosNode, i);
+        stored[node->out] = yonos_graph_at(graph, node->out)->buffer == YONOS_ARENA;
+    }
+    for (guint i = 0; i < graph->nodes->len; i++) {
+        const YonosNode *node = &g_array_index(graph->nodes, YonosNode, i);
+        if (stores_bf16(node))
+            continue;
+        stored[node->out] = FALSE;
+        for (int k = 0; k < node->n_inputs; k++)
+            if (node->in[k] >= 0)
+                stored[node->in[k]] = FALSE;
+    }
+    return stored;
+}
+
+/* FALSE: the reference would run on bf16. */
+static gboolean steps_prepare(CpuExecutor *cpu, const YonosPlan *plan, YonosCpuMath math)
+{
+    gboolean fine = TRUE;
+
+    for (guint i = 0; i < cpu->n_steps; i++) {
+        const YonosNode *node = &g_array_index(cpu->base.graph->nodes, YonosNode, i);
+        step_prepare(cpu, plan, i, math);
+        fine = fine && (cpu->steps[i].fast || !cpu->stored || !stores_bf16(node));
+    }
+    return fine;
+}
+
+static void steps_clear(CpuExecutor *cpu)
+{
+    for (guint i = 0; cpu->steps && i < cpu->n_steps; i++)
+        if (cpu->steps[i].state && cpu->steps[i].override->free)
+            cpu->steps[i].override->free(cpu->steps[i].state);
+    g_clear_pointer(&cpu->steps, g_free);
+}
+
+static void steps_make(CpuExecutor *cpu, const YonosPlan *plan, YonosCpuMath math)
+{
+    const YonosGraph *graph = cpu->base.graph;
+
+    cpu->n_steps = graph->nodes->len;
+    cpu->stored = math == YONOS_CPU_BF16 ? find_stored(graph) : NULL;
+    cpu->steps = g_new0(Step, MAX(1, cpu->n_steps));
+    if (steps_prepare(cpu, plan, math))
+        return;
+    steps_clear(cpu);
+    memset(cpu->stored, 0, graph->tensors->len * sizeof(gboolean));
+    cpu->steps = g_new0(Step, MAX(1, cpu->n_steps));
+    steps_prepare(cpu, plan, math);
 }
 
 /* The most that one convolution reads, in bf16. */
@@ -227,6 +277,20 @@ gsize yonos_cpu_executor_bytes(const YonosGraph *graph, YonosCpuMath math)
     return bytes + (math == YONOS_CPU_BF16 ? scratch_bytes(graph) : 0);
 }
 
+static void cpu_free(YonosExecutor *ex)
+{
+    CpuExecutor *cpu = (CpuExecutor *)ex;
+
+    steps_clear(cpu);
+    for (guint i = 0; cpu->buffers && i < ex->graph->buffers->len; i++)
+        free(cpu->buffers[i]);
+    g_free(cpu->buffers);
+    free(cpu->arena);
+    free(cpu->scratch);
+    g_free(cpu->stored);
+    g_free(cpu);
+}
+
 static const YonosExecutorClass cpu_class = {"cpu", cpu_write, cpu_read, cpu_run, cpu_profile, cpu_free};
 
 YonosExecutor *yonos_cpu_executor_new(const YonosGraph *graph, YonosCpuMath math, GError **error)
@@ -247,10 +311,7 @@ YonosExecutor *yonos_cpu_executor_new(const YonosGraph *graph, YonosCpuMath math
         whole = cpu->buffers[i] != NULL;
     }
     if (whole) {
-        cpu->n_steps = graph->nodes->len;
-        cpu->steps = g_new0(Step, MAX(1, cpu->n_steps));
-        for (guint i = 0; i < cpu->n_steps; i++)
-            step_prepare(cpu, &plan, i, math);
+        steps_make(cpu, &plan, math);
     } else {
         g_set_error(error, YONOS_ERROR, YONOS_ERROR_MEMORY,
                     "No memory for a frame of this size (%" G_GSIZE_FORMAT " MiB needed); use smaller frames.",

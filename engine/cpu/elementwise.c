@@ -10,7 +10,7 @@ static gsize row_elements(const YonosCall *c)
 }
 
 static gpointer act_prepare(G_GNUC_UNUSED const YonosGraph *graph, const YonosNode *node,
-                            G_GNUC_UNUSED void *scratch)
+                            G_GNUC_UNUSED const YonosCpuBf16 *bf16)
 {
     return node->i[0] == YONOS_ACT_LEAKY ? (gpointer)node : NULL;
 }

@@ -4,14 +4,15 @@
 #include <dnnl.h>
 
 /* The three convolutions by oneDNN 2.x. Activations stay NHWC, which its AVX2 and AVX-512 kernels take as they are;
- * weights are reordered to the layout that a kernel asks for, only after they were written. With bf16 what a
- * convolution reads is rounded on the way in, to the upper half of an fp32; sums and what it writes stay fp32. */
+ * weights are reordered to the layout that a kernel asks for, only after they were written. With bf16, the
+ * upper half of an fp32, sums stay fp32; what a convolution reads is rounded on the way in, and what it writes is fp32,
+ * but for tensors that are stored as bf16. */
 
 typedef enum { FORWARD, DATA, WEIGHTS } Direction;
 
 typedef struct {
     Direction direction;
-    guint16 *scratch; /* for rounded sources; NULL: they are read as they are */
+    guint16 *scratch; /* for rounded sources; NULL: all is fp32 */
     dnnl_engine_t engine;
     dnnl_stream_t stream;
     dnnl_primitive_desc_t desc;
@@ -52,29 +53,14 @@ static void describe(YonosShape s, gboolean rounded, dnnl_memory_desc_t *md)
     dnnl_memory_desc_init_by_tag(md, 4, dims, rounded ? dnnl_bf16 : dnnl_f32, dnnl_nhwc);
 }
 
-/* y = act(conv + r): the residual is one more source, so that it may lie anywhere. */
-static dnnl_primitive_attr_t epilogue(const YonosNode *node, gboolean residual, const dnnl_memory_desc_t *y)
-{
-    dnnl_primitive_attr_t attr = NULL;
-    dnnl_post_ops_t ops = NULL;
-
-    dnnl_primitive_attr_create(&attr);
-    dnnl_post_ops_create(&ops);
-    if (residual)
-        dnnl_post_ops_append_binary(ops, dnnl_binary_add, y);
-    if (node->i[2] == YONOS_ACT_LEAKY)
-        dnnl_post_ops_append_eltwise(ops, 1, dnnl_eltwise_relu, node->f[0], 0);
-    dnnl_primitive_attr_set_post_ops(attr, ops);
-    dnnl_post_ops_destroy(ops);
-    return attr;
-}
-
 typedef struct {
     YonosShape x, w, y;
     gboolean bias, residual;
+    gboolean narrow_x, narrow_y, narrow_residual; /* stored as bf16 */
 } Shapes;
 
-/* With a scratch, what the convolution reads is bf16 and what it writes fp32; `all`: both are bf16. */
+/* With a scratch, what the convolution reads is bf16 and what it writes fp32, if not stored so; `all`: both are bf16.
+ */
 static void describe_operands(const Conv *c, const Shapes *s, gboolean all, dnnl_memory_desc_t md[3])
 {
     dnnl_dims_t wd = {s->w.c, s->w.w, s->w.n, s->w.h};
@@ -83,7 +69,26 @@ static void describe_operands(const Conv *c, const Shapes *s, gboolean all, dnnl
     describe(s->x, rounded && (all || c->direction != DATA), &md[0]);
     dnnl_memory_desc_init_by_tag(&md[1], 4, wd, rounded && (all || c->direction != WEIGHTS) ? dnnl_bf16 : dnnl_f32,
                                  dnnl_format_tag_any);
-    describe(s->y, rounded && (all || c->direction != FORWARD), &md[2]);
+    describe(s->y, s->narrow_y || (rounded && (all || c->direction != FORWARD)), &md[2]);
+}
+
+/* y = act(conv + r): the residual is one more source, so that it may lie anywhere. */
+static dnnl_primitive_attr_t epilogue(const YonosNode *node, const Shapes *s)
+{
+    dnnl_primitive_attr_t attr = NULL;
+    dnnl_post_ops_t ops = NULL;
+    dnnl_memory_desc_t residual;
+
+    dnnl_primitive_attr_create(&attr);
+    dnnl_post_ops_create(&ops);
+    describe(s->y, s->narrow_residual, &residual);
+    if (s->residual)
+        dnnl_post_ops_append_binary(ops, dnnl_binary_add, &residual);
+    if (node->i[2] == YONOS_ACT_LEAKY)
+        dnnl_post_ops_append_eltwise(ops, 1, dnnl_eltwise_relu, node->f[0], 0);
+    dnnl_primitive_attr_set_post_ops(attr, ops);
+    dnnl_post_ops_destroy(ops);
+    return attr;
 }
 
 static gboolean describe_conv(Conv *c, const YonosNode *node, const Shapes *s)
@@ -105,7 +110,7 @@ static gboolean describe_conv(Conv *c, const YonosNode *node, const Shapes *s)
     failed = dnnl_convolution_forward_desc_init(&forward, inference ? dnnl_forward_inference : dnnl_forward_training,
                                                 dnnl_convolution_direct, &hinted[0], &hinted[1], s->bias ? &b : NULL,
                                                 &hinted[2], stride, before, after);
-    attr = inference ? epilogue(node, s->residual, &own[2]) : NULL;
+    attr = inference ? epilogue(node, s) : NULL;
     if (!failed)
         failed = dnnl_primitive_desc_create(&hint, &forward, attr, c->engine, NULL);
     if (attr)
@@ -169,20 +174,21 @@ static gboolean make_rounding(Conv *c, YonosShape s, gsize at, dnnl_memory_t *ro
 
 static gboolean make_memories(Conv *c, const Shapes *s)
 {
-    dnnl_memory_desc_t x, y, b;
+    dnnl_memory_desc_t x, y, residual, b;
     dnnl_dims_t bd = {s->w.c};
     gsize first = c->direction == WEIGHTS ? yonos_shape_elements(s->x) : 0;
 
-    if (c->scratch && c->direction != DATA && !make_rounding(c, s->x, 0, &c->rounded_x, &c->round_x))
+    if (c->scratch && c->direction != DATA && !s->narrow_x && !make_rounding(c, s->x, 0, &c->rounded_x, &c->round_x))
         return FALSE;
     if (c->scratch && c->direction != FORWARD && !make_rounding(c, s->y, first, &c->rounded_y, &c->round_y))
         return FALSE;
-    describe(s->x, FALSE, &x);
-    describe(s->y, FALSE, &y);
+    describe(s->x, s->narrow_x, &x);
+    describe(s->y, s->narrow_y, &y);
+    describe(s->y, s->narrow_residual, &residual);
     dnnl_memory_desc_init_by_tag(&b, 1, bd, dnnl_f32, dnnl_a);
     if (s->bias && dnnl_memory_create(&c->bias, &b, c->engine, DNNL_MEMORY_NONE))
         return FALSE;
-    if (s->residual && dnnl_memory_create(&c->residual, &y, c->engine, DNNL_MEMORY_NONE))
+    if (s->residual && dnnl_memory_create(&c->residual, &residual, c->engine, DNNL_MEMORY_NONE))
         return FALSE;
     return !dnnl_memory_create(&c->x, &x, c->engine, DNNL_MEMORY_NONE) &&
            !dnnl_memory_create(&c->y, &y, c->engine, DNNL_MEMORY_NONE);
@@ -207,8 +213,9 @@ static Conv *conv_new(const YonosNode *node, Direction direction, const Shapes *
 static gpointer conv_prepare(const YonosNode *node, Direction direction, const Shapes *s, void *scratch)
 {
     Conv *c = conv_new(node, direction, s, scratch);
+    gboolean narrow = s->narrow_x || s->narrow_y || s->narrow_residual;
 
-    return c || !scratch ? c : conv_new(node, direction, s, NULL);
+    return c || narrow || !scratch ? c : conv_new(node, direction, s, NULL);
 }
 
 /* What graph/fuse.h joins for kernels that can: left to the reference. */
@@ -220,33 +227,48 @@ static gboolean does_more(const YonosNode *node)
     return node->i[3] > 1 || node->i[5] || node->i[6];
 }
 
-static gpointer prepare_forward(const YonosGraph *g, const YonosNode *node, void *scratch)
+static gboolean takes(const YonosNode *node)
 {
-    Shapes s = {yonos_graph_shape(g, node->in[0]), yonos_graph_shape(g, node->in[1]), yonos_graph_shape(g, node->out),
-                node->n_inputs > 2 && node->in[2] >= 0, node->n_inputs > 3 && node->in[3] >= 0};
+    return (node->i[2] == YONOS_ACT_NONE || node->i[2] == YONOS_ACT_LEAKY) && !does_more(node);
+}
 
-    if ((node->i[2] != YONOS_ACT_NONE && node->i[2] != YONOS_ACT_LEAKY) || does_more(node))
+static gpointer prepare_forward(const YonosGraph *g, const YonosNode *node, const YonosCpuBf16 *bf16)
+{
+    Shapes s = {.x = yonos_graph_shape(g, node->in[0]),
+                .w = yonos_graph_shape(g, node->in[1]),
+                .y = yonos_graph_shape(g, node->out),
+                .bias = node->n_inputs > 2 && node->in[2] >= 0,
+                .residual = node->n_inputs > 3 && node->in[3] >= 0};
+
+    if (!takes(node))
         return NULL;
-    return conv_prepare(node, FORWARD, &s, scratch);
+    if (bf16) {
+        s.narrow_x = bf16->stored[node->in[0]];
+        s.narrow_y = bf16->stored[node->out];
+        s.narrow_residual = s.residual && bf16->stored[node->in[3]];
+    }
+    return conv_prepare(node, FORWARD, &s, bf16 ? bf16->scratch : NULL);
 }
 
-static gpointer prepare_data(const YonosGraph *g, const YonosNode *node, void *scratch)
+static gpointer prepare_data(const YonosGraph *g, const YonosNode *node, const YonosCpuBf16 *bf16)
 {
-    Shapes s = {yonos_graph_shape(g, node->out), yonos_graph_shape(g, node->in[1]), yonos_graph_shape(g, node->in[0]),
-                FALSE, FALSE};
+    Shapes s = {.x = yonos_graph_shape(g, node->out),
+                .w = yonos_graph_shape(g, node->in[1]),
+                .y = yonos_graph_shape(g, node->in[0])};
 
-    return conv_prepare(node, DATA, &s, scratch);
+    return conv_prepare(node, DATA, &s, bf16 ? bf16->scratch : NULL);
 }
 
-static gpointer prepare_weights(const YonosGraph *g, const YonosNode *node, void *scratch)
+static gpointer prepare_weights(const YonosGraph *g, const YonosNode *node, const YonosCpuBf16 *bf16)
 {
-    Shapes s = {yonos_graph_shape(g, node->in[0]), yonos_graph_shape(g, node->out), yonos_graph_shape(g, node->in[1]),
-                FALSE, FALSE};
+    Shapes s = {.x = yonos_graph_shape(g, node->in[0]),
+                .w = yonos_graph_shape(g, node->out),
+                .y = yonos_graph_shape(g, node->in[1])};
 
     /* oneDNN 2.6's bf16 kernel reads what nobody wrote where a strided window is larger than the picture */
     if (s.x.h < s.w.n || s.x.w < s.w.h)
-        scratch = NULL;
-    return conv_prepare(node, WEIGHTS, &s, scratch);
+        bf16 = NULL;
+    return conv_prepare(node, WEIGHTS, &s, bf16 ? bf16->scratch : NULL);
 }
 
 static gboolean pack_weights(Conv *c, const float *w, guint64 version)
@@ -326,9 +348,10 @@ static gboolean run_weights(gpointer state, const YonosCall *call, G_GNUC_UNUSED
     return TRUE;
 }
 
-const YonosCpuOverride yonos_onednn_conv = {prepare_forward, run_forward, conv_free, NULL};
-const YonosCpuOverride yonos_onednn_conv_data = {prepare_data, run_data, conv_free, NULL};
-const YonosCpuOverride yonos_onednn_conv_weights = {prepare_weights, run_weights, conv_free, NULL};
+const YonosCpuOverride yonos_onednn_conv = {
+    .prepare = prepare_forward, .run = run_forward, .free = conv_free, .stores_bf16 = takes};
+const YonosCpuOverride yonos_onednn_conv_data = {.prepare = prepare_data, .run = run_data, .free = conv_free};
+const YonosCpuOverride yonos_onednn_conv_weights = {.prepare = prepare_weights, .run = run_weights, .free = conv_free};
 
 gboolean yonos_onednn_has_bf16(void)
 {

@@ -108,7 +108,8 @@ static void mse_grad_rows(gconstpointer data, gsize start, gsize end)
 }
 
 /* The state of sum-pixels: PARTS rows of sums. */
-static gpointer sum_pixels_prepare(const YonosGraph *graph, const YonosNode *node, G_GNUC_UNUSED void *scratch)
+static gpointer sum_pixels_prepare(const YonosGraph *graph, const YonosNode *node,
+                                   G_GNUC_UNUSED const YonosCpuBf16 *bf16)
 {
     return g_new(double, PARTS *(gsize)yonos_graph_shape(graph, node->in[0]).c);
 }
@@ -180,4 +181,4 @@ const YonosCpuOverride yonos_cpu_l1 = {.run = l1_run};
 const YonosCpuOverride yonos_cpu_l1_grad = {.rows = l1_grad_rows};
 const YonosCpuOverride yonos_cpu_mse = {.run = mse_run};
 const YonosCpuOverride yonos_cpu_mse_grad = {.rows = mse_grad_rows};
-const YonosCpuOverride yonos_cpu_sum_pixels = {sum_pixels_prepare, sum_pixels_run, g_free, NULL};
+const YonosCpuOverride yonos_cpu_sum_pixels = {.prepare = sum_pixels_prepare, .run = sum_pixels_run, .free = g_free};

@@ -40,7 +40,8 @@ static void windows_make(Windows *w, int in, int out)
     g_free(weights);
 }
 
-static gpointer resize_prepare(const YonosGraph *graph, const YonosNode *node, G_GNUC_UNUSED void *scratch)
+static gpointer resize_prepare(const YonosGraph *graph, const YonosNode *node,
+                               G_GNUC_UNUSED const YonosCpuBf16 *bf16)
 {
     YonosShape x = yonos_graph_shape(graph, node->in[0]), y = yonos_graph_shape(graph, node->out);
     Resize *r = g_new0(Resize, 1);
@@ -140,4 +141,4 @@ static gboolean resize_run(gpointer state, const YonosCall *c, G_GNUC_UNUSED gui
     return TRUE;
 }
 
-const YonosCpuOverride yonos_cpu_resize = {resize_prepare, resize_run, resize_free, NULL};
+const YonosCpuOverride yonos_cpu_resize = {.prepare = resize_prepare, .run = resize_run, .free = resize_free};
