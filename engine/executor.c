@@ -30,6 +30,11 @@ gboolean yonos_executor_read(YonosExecutor *ex, YonosBufferId buffer, gsize offs
     return range_fits(ex, buffer, offset, n, error) && ex->class->read(ex, buffer, offset, data, n, error);
 }
 
+void *yonos_executor_map(YonosExecutor *ex, YonosBufferId buffer)
+{
+    return ex->class->map && buffer != ex->graph->param_buffer ? ex->class->map(ex, buffer) : NULL;
+}
+
 gboolean yonos_executor_run(YonosExecutor *ex, GError **error)
 {
     return ex->class->run(ex, error);

@@ -20,6 +20,7 @@ typedef struct {
     const char *name;
     gboolean (*write)(YonosExecutor *ex, YonosBufferId buffer, gsize offset, const void *data, gsize n, GError **error);
     gboolean (*read)(YonosExecutor *ex, YonosBufferId buffer, gsize offset, void *data, gsize n, GError **error);
+    void *(*map)(YonosExecutor *ex, YonosBufferId buffer); /* NULL: never */
     gboolean (*run)(YonosExecutor *ex, GError **error);
     gboolean (*profile)(YonosExecutor *ex, double *seconds, GError **error);
     void (*free)(YonosExecutor *ex);
@@ -39,6 +40,10 @@ gboolean yonos_executor_write(YonosExecutor *ex, YonosBufferId buffer, gsize off
                               GError **error);
 gboolean yonos_executor_read(YonosExecutor *ex, YonosBufferId buffer, gsize offset, void *data, gsize n,
                              GError **error);
+
+/* The host memory that a buffer lies in, for as long as the executor lives: between runs it may be written and read there.
+ * NULL where it lies elsewhere, or is of parameters. */
+void *yonos_executor_map(YonosExecutor *ex, YonosBufferId buffer);
 gboolean yonos_executor_run(YonosExecutor *ex, GError **error);
 
 /* A run that also tells how long every node took: `seconds` has an entry for each of ex->graph's nodes. For benchmarks:

@@ -224,3 +224,11 @@ void yonos_frame_from_alpha(const YonosFrameFormat *f, const YonosFrame *frame, 
 
     share(&job, f->height, alpha_from_floats_8, alpha_from_floats_16);
 }
+
+void yonos_frame_make_gray(const YonosFrameFormat *format, float *rgb, gsize n)
+{
+    const float r = (float)format->kr, b = (float)format->kb, g = 1 - r - b;
+
+    for (float *p = rgb; p < rgb + 3 * n; p += 3)
+        p[0] = p[1] = p[2] = r * p[0] + g * p[1] + b * p[2];
+}

@@ -66,6 +66,9 @@ void yonos_frame_to_rgb(const YonosFrameFormat *format, const YonosFrame *frame,
 void yonos_frame_from_rgb(const YonosFrameFormat *format, const YonosFrame *frame, const float *rgb,
                           int stride_pixels);
 
+/* n pixels of R'G'B' to gray ones of the same luma, by the format's matrix. */
+void yonos_frame_make_gray(const YonosFrameFormat *format, float *rgb, gsize n);
+
 /* A frame's alpha, 0..1, from and to alpha[y * width + x]; the format has one (a >= 0). */
 void yonos_frame_to_alpha(const YonosFrameFormat *format, const YonosFrame *frame, float *alpha);
 void yonos_frame_from_alpha(const YonosFrameFormat *format, const YonosFrame *frame, const float *alpha);

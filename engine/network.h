@@ -42,6 +42,10 @@ void yonos_network_free(YonosNetwork *network); /* NULL is fine */
 gboolean yonos_network_run(YonosNetwork *network, const float *small, float *large, YonosUpscalerTimes *times,
                            GError **error);
 
+/* Where it keeps both pictures itself, in host memory, so that a run with these copies nothing; NULL: nowhere. */
+float *yonos_network_small(const YonosNetwork *network);
+float *yonos_network_large(const YonosNetwork *network);
+
 /* The ring of frames of its device, where it is run by the second of the following; NULL: by yonos_network_run. */
 struct YonosVulkanFrames *yonos_network_frames(const YonosNetwork *network);
 /* The network's part of the frame that has begun in the ring: the leftmost `ours` columns. */

@@ -16,6 +16,7 @@
 /* A frame on its way, with the settings of when it was submitted. */
 typedef struct {
     float *small, *large; /* {h, w, 3} */
+    gboolean lent;        /* they are the network's own */
     float *small_alpha;   /* {h, w, 1}; NULL: one of the formats has none */
     YonosNoise noise;
     guint64 seed;
@@ -160,8 +161,10 @@ void yonos_upscaler_free(YonosUpscaler *up)
     yonos_plain_free(up->plain_alpha);
     for (guint k = 0; k < YONOS_MOST_IN_FLIGHT; k++) {
         g_free(up->shots[k].small_alpha);
-        g_free(up->shots[k].small);
-        g_free(up->shots[k].large);
+        if (!up->shots[k].lent) {
+            g_free(up->shots[k].small);
+            g_free(up->shots[k].large);
+        }
     }
     g_free(up->large_alpha);
     g_free(up->note);
@@ -281,6 +284,12 @@ static gboolean pictures_make(YonosUpscaler *up, GError **error)
 {
     gboolean whole = TRUE;
 
+    if (up->depth == 1 && up->network && yonos_network_small(up->network)) {
+        up->shots[0].small = yonos_network_small(up->network);
+        up->shots[0].large = yonos_network_large(up->network);
+        up->shots[0].lent = TRUE;
+        return alpha_make(up, error);
+    }
     for (guint k = 0; k < up->depth; k++) {
         up->shots[k].small = g_try_new(float, (gsize)up->in.width * up->in.height * 3);
         up->shots[k].large = g_try_new(float, (gsize)up->out.width * up->out.height * 3);
@@ -310,15 +319,6 @@ static void draw_line(const YonosUpscaler *up, float *large, int at)
             large[(gsize)y * up->out.width * 3 + k] = 1;
 }
 
-static void make_gray(const YonosUpscaler *up, float *large)
-{
-    const float r = (float)up->in.kr, b = (float)up->in.kb, g = 1 - r - b;
-    float *end = large + (gsize)up->out.width * up->out.height * 3;
-
-    for (float *p = large; p < end; p += 3)
-        p[0] = p[1] = p[2] = r * p[0] + g * p[1] + b * p[2];
-}
-
 static const float *made_of(const YonosUpscaler *up, const Shot *shot)
 {
     gboolean same_size = up->in.width == up->out.width && up->in.height == up->out.height;
@@ -338,7 +338,7 @@ static void make(YonosUpscaler *up, Shot *shot)
         (ours < up->out.width && made_of(up, shot) == shot->large && !run_plain(up, shot, ours, &shot->error)))
         return;
     if (ours > 0 && up->in.layout == YONOS_FRAME_GRAY && up->out.layout != YONOS_FRAME_GRAY)
-        make_gray(up, shot->large);
+        yonos_frame_make_gray(&up->in, shot->large, (gsize)up->out.width * up->out.height);
     if (ours > 0 && ours < up->out.width)
         draw_line(up, shot->large, ours);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Devices that are not there, are too small or get lost: one message each, and the element can be started again. */
+#include "cpu/cpu-executor.h"
 #include "element-check.h"
 #include "small-model.h"
 #ifdef HAVE_VULKAN
@@ -232,7 +233,7 @@ static void test_trust(void)
     g_setenv("YONOS_SELF_CHECK", "always", TRUE);
     check_trust(NULL, SOFTWARE, "fp32");
     spy_skips_all = TRUE;
-    check_trust("so the CPU is", "CPU", "fp32");
+    check_trust("so the CPU is", "CPU", yonos_cpu_info(yonos_cpu_wanted()).precision);
     spy_skips_all = FALSE;
     g_setenv("YONOS_PRECISION", "fp16", TRUE);
     check_trust(NULL, SOFTWARE, "fp16");

@@ -255,7 +255,8 @@ static void test_tiers(void)
     hash = stat_text(el, "model-hash");
     g_assert_cmpuint(strlen(hash), ==, 64);
     g_free(hash);
-    g_assert_true(stat_is(el, "device", "CPU") && stat_is(el, "precision", "fp32") && stat_is(el, "driver", "none"));
+    g_assert_true(stat_is(el, "device", "CPU") && stat_is(el, "driver", "none"));
+    g_assert_true(stat_is(el, "precision", "fp32") || stat_is(el, "precision", "bf16"));
     gst_util_set_object_arg(G_OBJECT(el), "tier", "balanced");
     wait_for(h, &n, "tier", "balanced");
     g_assert_true(stat_is(el, "model", balanced));

@@ -101,6 +101,11 @@ static gboolean cpu_read(YonosExecutor *ex, YonosBufferId buffer, gsize offset, 
     return TRUE;
 }
 
+static void *cpu_map(YonosExecutor *ex, YonosBufferId buffer)
+{
+    return ((CpuExecutor *)ex)->buffers[buffer];
+}
+
 static gboolean step_run(const Step *step, guint64 weights_version)
 {
     const YonosCall *call = &step->call;
@@ -291,7 +296,13 @@ static void cpu_free(YonosExecutor *ex)
     g_free(cpu);
 }
 
-static const YonosExecutorClass cpu_class = {"cpu", cpu_write, cpu_read, cpu_run, cpu_profile, cpu_free};
+static const YonosExecutorClass cpu_class = {.name = "cpu",
+                                             .write = cpu_write,
+                                             .read = cpu_read,
+                                             .map = cpu_map,
+                                             .run = cpu_run,
+                                             .profile = cpu_profile,
+                                             .free = cpu_free};
 
 YonosExecutor *yonos_cpu_executor_new(const YonosGraph *graph, YonosCpuMath math, GError **error)
 {

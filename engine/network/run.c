@@ -14,19 +14,31 @@ static void lap(gint64 *last, double *seconds)
     *last = now;
 }
 
+float *yonos_network_small(const YonosNetwork *net)
+{
+    return yonos_network_tiles(net) == 1 ? yonos_executor_map(net->executor, net->x) : NULL;
+}
+
+float *yonos_network_large(const YonosNetwork *net)
+{
+    return yonos_network_tiles(net) == 1 ? yonos_executor_map(net->executor, net->y) : NULL;
+}
+
 static gboolean run_once(YonosNetwork *net, const float *x, float *y, YonosUpscalerTimes *times, GError **error)
 {
     GArray *buffers = net->graph->buffers;
     gint64 last = g_get_monotonic_time();
 
-    if (!yonos_executor_write(net->executor, net->x, 0, x, g_array_index(buffers, YonosBuffer, net->x).size, error))
+    if (x != yonos_network_small(net) &&
+        !yonos_executor_write(net->executor, net->x, 0, x, g_array_index(buffers, YonosBuffer, net->x).size, error))
         return FALSE;
     lap(&last, &times->upload);
     if (!yonos_executor_run(net->executor, error))
         return FALSE;
     lap(&last, &times->compute);
     times->device += net->executor->device_seconds;
-    if (!yonos_executor_read(net->executor, net->y, 0, y, g_array_index(buffers, YonosBuffer, net->y).size, error))
+    if (y != yonos_network_large(net) &&
+        !yonos_executor_read(net->executor, net->y, 0, y, g_array_index(buffers, YonosBuffer, net->y).size, error))
         return FALSE;
     lap(&last, &times->download);
     return TRUE;

@@ -264,8 +264,12 @@ static gboolean vulkan_profile(YonosExecutor *ex, double *seconds, GError **erro
     return done;
 }
 
-static const YonosExecutorClass vulkan_class = {"vulkan",       vulkan_write, vulkan_read,    vulkan_run,
-                                                vulkan_profile, vulkan_free};
+static const YonosExecutorClass vulkan_class = {.name = "vulkan",
+                                                .write = vulkan_write,
+                                                .read = vulkan_read,
+                                                .run = vulkan_run,
+                                                .profile = vulkan_profile,
+                                                .free = vulkan_free};
 
 typedef struct {
     const YonosVkDevice *device;
