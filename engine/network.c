@@ -232,7 +232,7 @@ static YonosExecutor *make_cpu(const YonosNetwork *net, G_GNUC_UNUSED const char
 {
     /* more than half of the machine's memory would push others, or us, out */
     gsize most = net->params.max_memory, pages = (gsize)MAX(sysconf(_SC_PHYS_PAGES), 1), needed;
-    YonosCpuMath math = yonos_cpu_wanted();
+    YonosCpuMath math = net->no_bf16 ? YONOS_CPU_SINGLE : yonos_cpu_wanted();
 
     *device = yonos_cpu_info(math);
     needed = yonos_cpu_executor_bytes(net->graph, math);
@@ -425,6 +425,22 @@ static gboolean use_vulkan(YonosNetwork *net, const char *name, GError **error)
 }
 #endif
 
+static gboolean use_cpu(YonosNetwork *net, GError **error)
+{
+    char *gpu = net->note;
+
+    if (!use(net, make_cpu, NULL, error))
+        return FALSE;
+    if (strcmp(net->device.precision, "bf16") || yonos_network_bf16_is_right(net))
+        return TRUE;
+    executor_clear(net);
+    net->no_bf16 = TRUE;
+    net->note = g_strconcat(gpu ? gpu : "", gpu ? " " : "",
+                            "The CPU cannot be trusted with bf16, so fp32 is used; update oneDNN.", NULL);
+    g_free(gpu);
+    return use(net, make_cpu, NULL, error);
+}
+
 static gboolean blames_device(const GError *error)
 {
     return g_error_matches(error, YONOS_ERROR, YONOS_ERROR_DEVICE) ||
@@ -449,7 +465,7 @@ static gboolean start(YonosNetwork *net, const char *device, GError **error)
         }
         g_error_free(failure);
     }
-    return use(net, make_cpu, NULL, error);
+    return use_cpu(net, error);
 }
 
 static gboolean open_with(YonosNetwork *net, const YonosModelFile *model, const YonosNetworkParams *p, GError **error)

@@ -188,11 +188,11 @@ static void step_prepare(CpuExecutor *cpu, const YonosPlan *plan, guint i, Yonos
     step->fast = step->override && (step->state || !step->override->prepare);
 }
 
-static gboolean stores_bf16(const YonosNode *node)
+static gboolean stores_bf16(const YonosGraph *graph, const YonosNode *node)
 {
     const YonosCpuOverride *override = yonos_cpu_override(node->op);
 
-    return override && override->stores_bf16 && override->stores_bf16(node);
+    return override && override->stores_bf16 && override->stores_bf16(graph, node);
 }
 
 /* Arena tensors that nobody else writes or reads; nothing is lost where only convolutions read them. */
@@ -206,7 +206,7 @@ static gboolean *find_stored(const YonosGraph *graph)
     }
     for (guint i = 0; i < graph->nodes->len; i++) {
         const YonosNode *node = &g_array_index(graph->nodes, YonosNode, i);
-        if (stores_bf16(node))
+        if (stores_bf16(graph, node))
             continue;
         stored[node->out] = FALSE;
         for (int k = 0; k < node->n_inputs; k++)
@@ -224,7 +224,7 @@ static gboolean steps_prepare(CpuExecutor *cpu, const YonosPlan *plan, YonosCpuM
     for (guint i = 0; i < cpu->n_steps; i++) {
         const YonosNode *node = &g_array_index(cpu->base.graph->nodes, YonosNode, i);
         step_prepare(cpu, plan, i, math);
-        fine = fine && (cpu->steps[i].fast || !cpu->stored || !stores_bf16(node));
+        fine = fine && (cpu->steps[i].fast || !cpu->stored || !stores_bf16(cpu->base.graph, node));
     }
     return fine;
 }

@@ -23,7 +23,7 @@ typedef struct {
     /* Instead of run: some of the n h rows of the output; `data` is the call. The executor shares them out. */
     YonosCpuRange rows;
     /* Whether its output, and its operands other than parameters, may be stored as bf16; NULL: never. */
-    gboolean (*stores_bf16)(const YonosNode *node);
+    gboolean (*stores_bf16)(const YonosGraph *graph, const YonosNode *node);
 } YonosCpuOverride;
 
 gboolean yonos_onednn_has_bf16(void); /* whether this machine multiplies bf16 faster than fp32 */

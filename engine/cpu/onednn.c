@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "cpu/cpu-override.h"
+#include "cpu/onednn-api.h"
 
-#include <dnnl.h>
-
-/* The three convolutions by oneDNN 2.x. Activations stay NHWC, which its AVX2 and AVX-512 kernels take as they are;
+/* The three convolutions by oneDNN, 2 or 3. Activations stay NHWC, which its AVX2 and AVX-512 kernels take as they are;
  * weights are reordered to the layout that a kernel asks for, only after they were written. With bf16, the
  * upper half of an fp32, sums stay fp32; what a convolution reads is rounded on the way in, and what it writes is fp32,
  * but for tensors that are stored as bf16. */
@@ -46,11 +45,14 @@ static void conv_free(gpointer state)
     g_free(c);
 }
 
-static void describe(YonosShape s, gboolean rounded, dnnl_memory_desc_t *md)
+static OnednnLayout describe(YonosShape s, gboolean rounded)
 {
-    dnnl_dims_t dims = {s.n, s.c, s.h, s.w};
+    return onednn_layout(4, (dnnl_dims_t){s.n, s.c, s.h, s.w}, rounded ? dnnl_bf16 : dnnl_f32, dnnl_nhwc);
+}
 
-    dnnl_memory_desc_init_by_tag(md, 4, dims, rounded ? dnnl_bf16 : dnnl_f32, dnnl_nhwc);
+static OnednnLayout describe_bias(const YonosShape *w)
+{
+    return onednn_layout(1, (dnnl_dims_t){w->c}, dnnl_f32, dnnl_a);
 }
 
 typedef struct {
@@ -61,92 +63,81 @@ typedef struct {
 
 /* With a scratch, what the convolution reads is bf16 and what it writes fp32, if not stored so; `all`: both are bf16.
  */
-static void describe_operands(const Conv *c, const Shapes *s, gboolean all, dnnl_memory_desc_t md[3])
+static OnednnConv describe_operands(const Conv *c, const YonosNode *node, const Shapes *s, gboolean all)
 {
-    dnnl_dims_t wd = {s->w.c, s->w.w, s->w.n, s->w.h};
     gboolean rounded = c->scratch != NULL;
+    dnnl_data_type_t w_type = rounded && (all || c->direction != WEIGHTS) ? dnnl_bf16 : dnnl_f32;
 
-    describe(s->x, rounded && (all || c->direction != DATA), &md[0]);
-    dnnl_memory_desc_init_by_tag(&md[1], 4, wd, rounded && (all || c->direction != WEIGHTS) ? dnnl_bf16 : dnnl_f32,
-                                 dnnl_format_tag_any);
-    describe(s->y, s->narrow_y || (rounded && (all || c->direction != FORWARD)), &md[2]);
+    return (OnednnConv){
+        .x = describe(s->x, rounded && (all || c->direction != DATA)),
+        .w = onednn_layout(4, (dnnl_dims_t){s->w.c, s->w.w, s->w.n, s->w.h}, w_type, dnnl_format_tag_any),
+        .bias = s->bias ? describe_bias(&s->w) : NULL,
+        .y = describe(s->y, s->narrow_y || (rounded && (all || c->direction != FORWARD))),
+        .stride = {node->i[0], node->i[0]},
+        .before = {node->i[1], node->i[1]},
+        /* what the strided window leaves over at the right and bottom is negative padding to oneDNN */
+        .after = {(s->y.h - 1) * node->i[0] + s->w.n - s->x.h - node->i[1],
+                  (s->y.w - 1) * node->i[0] + s->w.h - s->x.w - node->i[1]},
+    };
 }
 
 /* y = act(conv + r): the residual is one more source, so that it may lie anywhere. */
 static dnnl_primitive_attr_t epilogue(const YonosNode *node, const Shapes *s)
 {
+    g_auto(OnednnLayout) residual = describe(s->y, s->narrow_residual);
     dnnl_primitive_attr_t attr = NULL;
     dnnl_post_ops_t ops = NULL;
-    dnnl_memory_desc_t residual;
 
     dnnl_primitive_attr_create(&attr);
     dnnl_post_ops_create(&ops);
-    describe(s->y, s->narrow_residual, &residual);
     if (s->residual)
-        dnnl_post_ops_append_binary(ops, dnnl_binary_add, &residual);
+        dnnl_post_ops_append_binary(ops, dnnl_binary_add, residual);
     if (node->i[2] == YONOS_ACT_LEAKY)
-        dnnl_post_ops_append_eltwise(ops, 1, dnnl_eltwise_relu, node->f[0], 0);
+        onednn_append_leaky(ops, node->f[0]);
     dnnl_primitive_attr_set_post_ops(attr, ops);
     dnnl_post_ops_destroy(ops);
     return attr;
 }
 
-static gboolean describe_conv(Conv *c, const YonosNode *node, const Shapes *s)
+static gboolean describe_forward(Conv *c, const YonosNode *node, const Shapes *s)
 {
-    dnnl_memory_desc_t own[3], hinted[3], b; /* x, w, y */
-    dnnl_dims_t bd = {s->w.c}, stride = {node->i[0], node->i[0]}, before = {node->i[1], node->i[1]};
-    /* what the strided window leaves over at the right and bottom is negative padding to oneDNN */
-    dnnl_dims_t after = {(s->y.h - 1) * node->i[0] + s->w.n - s->x.h - node->i[1],
-                         (s->y.w - 1) * node->i[0] + s->w.h - s->x.w - node->i[1]};
-    dnnl_convolution_desc_t forward, backward;
-    dnnl_primitive_desc_t hint = NULL;
-    dnnl_primitive_attr_t attr;
-    gboolean inference = c->direction == FORWARD;
+    g_auto(OnednnConv) conv = describe_operands(c, node, s, FALSE);
+    dnnl_primitive_attr_t attr = epilogue(node, s);
+    int failed = onednn_forward(&c->desc, c->engine, dnnl_forward_inference, &conv, attr);
+
+    dnnl_primitive_attr_destroy(attr);
+    return !failed;
+}
+
+static gboolean describe_backward(Conv *c, const YonosNode *node, const Shapes *s)
+{
+    g_auto(OnednnConv) conv = describe_operands(c, node, s, FALSE), hinted = describe_operands(c, node, s, TRUE);
+    dnnl_primitive_desc_t hint;
     int failed;
 
-    describe_operands(c, s, FALSE, own);
-    describe_operands(c, s, !inference, hinted);
-    dnnl_memory_desc_init_by_tag(&b, 1, bd, dnnl_f32, dnnl_a);
-    failed = dnnl_convolution_forward_desc_init(&forward, inference ? dnnl_forward_inference : dnnl_forward_training,
-                                                dnnl_convolution_direct, &hinted[0], &hinted[1], s->bias ? &b : NULL,
-                                                &hinted[2], stride, before, after);
-    attr = inference ? epilogue(node, s) : NULL;
-    if (!failed)
-        failed = dnnl_primitive_desc_create(&hint, &forward, attr, c->engine, NULL);
-    if (attr)
-        dnnl_primitive_attr_destroy(attr);
-    if (failed || inference) {
-        c->desc = hint;
-        return !failed;
-    }
+    if (onednn_forward(&hint, c->engine, dnnl_forward_training, &hinted, NULL))
+        return FALSE;
     if (c->direction == DATA)
-        failed = dnnl_convolution_backward_data_desc_init(&backward, dnnl_convolution_direct, &own[0], &own[1], &own[2],
-                                                          stride, before, after);
+        failed = onednn_backward_data(&c->desc, c->engine, &conv, hint);
     else
-        failed = dnnl_convolution_backward_weights_desc_init(&backward, dnnl_convolution_direct, &own[0], &own[1], NULL,
-                                                             &own[2], stride, before, after);
-    if (!failed)
-        failed = dnnl_primitive_desc_create(&c->desc, &backward, NULL, c->engine, hint);
+        failed = onednn_backward_weights(&c->desc, c->engine, &conv, hint);
     dnnl_primitive_desc_destroy(hint);
     return !failed;
 }
 
 static gboolean make_packing(Conv *c, YonosShape w)
 {
-    dnnl_dims_t dims = {w.c, w.w, w.n, w.h};
     dnnl_query_t which = c->direction == WEIGHTS ? dnnl_query_diff_weights_md : dnnl_query_weights_md;
-    const dnnl_memory_desc_t *packed = dnnl_primitive_desc_query_md(c->desc, which, 0);
-    dnnl_memory_desc_t plain;
+    OnednnLayoutView packed = dnnl_primitive_desc_query_md(c->desc, which, 0);
+    g_auto(OnednnLayout) plain = onednn_layout(4, (dnnl_dims_t){w.c, w.w, w.n, w.h}, dnnl_f32, dnnl_hwio);
     dnnl_primitive_desc_t pd = NULL;
-    int failed;
+    int failed = dnnl_memory_create(&c->packed, packed, c->engine, DNNL_MEMORY_ALLOCATE) ||
+                 dnnl_memory_create(&c->plain, plain, c->engine, DNNL_MEMORY_NONE);
 
-    dnnl_memory_desc_init_by_tag(&plain, 4, dims, dnnl_f32, dnnl_hwio);
-    failed = dnnl_memory_create(&c->packed, packed, c->engine, DNNL_MEMORY_ALLOCATE) ||
-             dnnl_memory_create(&c->plain, &plain, c->engine, DNNL_MEMORY_NONE);
     if (c->direction == WEIGHTS)
-        failed = failed || dnnl_reorder_primitive_desc_create(&pd, packed, c->engine, &plain, c->engine, NULL);
+        failed = failed || dnnl_reorder_primitive_desc_create(&pd, packed, c->engine, plain, c->engine, NULL);
     else
-        failed = failed || dnnl_reorder_primitive_desc_create(&pd, &plain, c->engine, packed, c->engine, NULL);
+        failed = failed || dnnl_reorder_primitive_desc_create(&pd, plain, c->engine, packed, c->engine, NULL);
     failed = failed || dnnl_primitive_create(&c->pack, pd);
     if (pd)
         dnnl_primitive_desc_destroy(pd);
@@ -158,14 +149,12 @@ static gboolean make_packing(Conv *c, YonosShape w)
 /* A source's copy at `at` elements of the scratch, and what makes it. */
 static gboolean make_rounding(Conv *c, YonosShape s, gsize at, dnnl_memory_t *rounded, dnnl_primitive_t *round)
 {
-    dnnl_memory_desc_t from, to;
+    g_auto(OnednnLayout) from = describe(s, FALSE), to = describe(s, TRUE);
     dnnl_primitive_desc_t pd;
     int failed;
 
-    describe(s, FALSE, &from);
-    describe(s, TRUE, &to);
-    if (dnnl_memory_create(rounded, &to, c->engine, c->scratch + at) ||
-        dnnl_reorder_primitive_desc_create(&pd, &from, c->engine, &to, c->engine, NULL))
+    if (dnnl_memory_create(rounded, to, c->engine, c->scratch + at) ||
+        dnnl_reorder_primitive_desc_create(&pd, from, c->engine, to, c->engine, NULL))
         return FALSE;
     failed = dnnl_primitive_create(round, pd);
     dnnl_primitive_desc_destroy(pd);
@@ -174,24 +163,20 @@ static gboolean make_rounding(Conv *c, YonosShape s, gsize at, dnnl_memory_t *ro
 
 static gboolean make_memories(Conv *c, const Shapes *s)
 {
-    dnnl_memory_desc_t x, y, residual, b;
-    dnnl_dims_t bd = {s->w.c};
+    g_auto(OnednnLayout) x = describe(s->x, s->narrow_x), y = describe(s->y, s->narrow_y);
+    g_auto(OnednnLayout) residual = describe(s->y, s->narrow_residual), bias = describe_bias(&s->w);
     gsize first = c->direction == WEIGHTS ? yonos_shape_elements(s->x) : 0;
 
     if (c->scratch && c->direction != DATA && !s->narrow_x && !make_rounding(c, s->x, 0, &c->rounded_x, &c->round_x))
         return FALSE;
     if (c->scratch && c->direction != FORWARD && !make_rounding(c, s->y, first, &c->rounded_y, &c->round_y))
         return FALSE;
-    describe(s->x, s->narrow_x, &x);
-    describe(s->y, s->narrow_y, &y);
-    describe(s->y, s->narrow_residual, &residual);
-    dnnl_memory_desc_init_by_tag(&b, 1, bd, dnnl_f32, dnnl_a);
-    if (s->bias && dnnl_memory_create(&c->bias, &b, c->engine, DNNL_MEMORY_NONE))
+    if (s->bias && dnnl_memory_create(&c->bias, bias, c->engine, DNNL_MEMORY_NONE))
         return FALSE;
-    if (s->residual && dnnl_memory_create(&c->residual, &residual, c->engine, DNNL_MEMORY_NONE))
+    if (s->residual && dnnl_memory_create(&c->residual, residual, c->engine, DNNL_MEMORY_NONE))
         return FALSE;
-    return !dnnl_memory_create(&c->x, &x, c->engine, DNNL_MEMORY_NONE) &&
-           !dnnl_memory_create(&c->y, &y, c->engine, DNNL_MEMORY_NONE);
+    return !dnnl_memory_create(&c->x, x, c->engine, DNNL_MEMORY_NONE) &&
+           !dnnl_memory_create(&c->y, y, c->engine, DNNL_MEMORY_NONE);
 }
 
 static Conv *conv_new(const YonosNode *node, Direction direction, const Shapes *s, void *scratch)
@@ -202,8 +187,8 @@ static Conv *conv_new(const YonosNode *node, Direction direction, const Shapes *
     c->scratch = scratch;
     c->packed_version = G_MAXUINT64;
     if (!dnnl_engine_create(&c->engine, dnnl_cpu, 0) && !dnnl_stream_create(&c->stream, c->engine, 0) &&
-        describe_conv(c, node, s) && !dnnl_primitive_create(&c->conv, c->desc) && make_packing(c, s->w) &&
-        make_memories(c, s))
+        (direction == FORWARD ? describe_forward(c, node, s) : describe_backward(c, node, s)) &&
+        !dnnl_primitive_create(&c->conv, c->desc) && make_packing(c, s->w) && make_memories(c, s))
         return c;
     conv_free(c);
     return NULL;
@@ -232,6 +217,17 @@ static gboolean takes(const YonosNode *node)
     return (node->i[2] == YONOS_ACT_NONE || node->i[2] == YONOS_ACT_LEAKY) && !does_more(node);
 }
 
+/* oneDNN 3.7's bf16 kernels take an odd number of channels wrongly. */
+static gboolean is_even(YonosShape read)
+{
+    return read.c % 2 == 0;
+}
+
+static gboolean stores_bf16(const YonosGraph *g, const YonosNode *node)
+{
+    return takes(node) && is_even(yonos_graph_shape(g, node->in[0]));
+}
+
 static gpointer prepare_forward(const YonosGraph *g, const YonosNode *node, const YonosCpuBf16 *bf16)
 {
     Shapes s = {.x = yonos_graph_shape(g, node->in[0]),
@@ -242,6 +238,8 @@ static gpointer prepare_forward(const YonosGraph *g, const YonosNode *node, cons
 
     if (!takes(node))
         return NULL;
+    if (!is_even(s.x))
+        bf16 = NULL;
     if (bf16) {
         s.narrow_x = bf16->stored[node->in[0]];
         s.narrow_y = bf16->stored[node->out];
@@ -256,6 +254,8 @@ static gpointer prepare_data(const YonosGraph *g, const YonosNode *node, const Y
                 .w = yonos_graph_shape(g, node->in[1]),
                 .y = yonos_graph_shape(g, node->in[0])};
 
+    if (!is_even(s.y))
+        bf16 = NULL;
     return conv_prepare(node, DATA, &s, bf16 ? bf16->scratch : NULL);
 }
 
@@ -266,7 +266,7 @@ static gpointer prepare_weights(const YonosGraph *g, const YonosNode *node, cons
                 .y = yonos_graph_shape(g, node->in[1])};
 
     /* oneDNN 2.6's bf16 kernel reads what nobody wrote where a strided window is larger than the picture */
-    if (s.x.h < s.w.n || s.x.w < s.w.h)
+    if (s.x.h < s.w.n || s.x.w < s.w.h || !is_even(s.x) || !is_even(s.y))
         bf16 = NULL;
     return conv_prepare(node, WEIGHTS, &s, bf16 ? bf16->scratch : NULL);
 }
@@ -349,7 +349,7 @@ static gboolean run_weights(gpointer state, const YonosCall *call, G_GNUC_UNUSED
 }
 
 const YonosCpuOverride yonos_onednn_conv = {
-    .prepare = prepare_forward, .run = run_forward, .free = conv_free, .stores_bf16 = takes};
+    .prepare = prepare_forward, .run = run_forward, .free = conv_free, .stores_bf16 = stores_bf16};
 const YonosCpuOverride yonos_onednn_conv_data = {.prepare = prepare_data, .run = run_data, .free = conv_free};
 const YonosCpuOverride yonos_onednn_conv_weights = {.prepare = prepare_weights, .run = run_weights, .free = conv_free};
 

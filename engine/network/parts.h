@@ -25,6 +25,7 @@ struct YonosNetwork {
     YonosDeviceInfo device;
     char *note;
     gboolean no_matrices, single, no_planes; /* no cooperative matrices, half precision, frames, since they are wrong */
+    gboolean no_bf16;                        /* the same, of the CPU's */
     float *x_window, *y_window, *z_window; /* with tiles: what goes into the executor and comes out */
     float *made;                           /* the tiles, where the picture is reduced afterwards */
     YonosPlain *reduce;
@@ -35,6 +36,10 @@ struct YonosNetwork {
     float *weights;                          /* as in the model, with two decoders; NULL: it has one */
     float fidelity, default_fidelity, mixed; /* mixed: what the executor has, or -1 */
 };
+
+/* Whether the CPU's bf16 convolutions make of a small picture what fp32 makes of it, with the executor's weights, while
+ * the model is opened. oneDNN has had wrong ones (docs/SPEED.md). */
+gboolean yonos_network_bf16_is_right(const YonosNetwork *net);
 
 /* Whether its picture is larger than the wanted one. */
 gboolean yonos_network_is_reduced(const YonosNetwork *net);

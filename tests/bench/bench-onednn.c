@@ -3,7 +3,7 @@
 #include "cpu/cpu-executor.h"
 
 #ifdef HAVE_ONEDNN
-#include <dnnl.h>
+#include "cpu/onednn-api.h"
 
 #define SIDE_W 320
 #define SIDE_H 180
@@ -17,15 +17,15 @@ typedef struct {
     dnnl_exec_arg_t args[3];
 } Conv;
 
-static void check(dnnl_status_t status)
+static void check(int status)
 {
-    if (status != dnnl_success)
+    if (status)
         g_error("oneDNN fails with status %d", status);
 }
 
 static dnnl_memory_t memory_new(const Conv *c, const_dnnl_primitive_desc_t desc, dnnl_query_t query)
 {
-    const dnnl_memory_desc_t *md = dnnl_primitive_desc_query_md(desc, query, 0);
+    OnednnLayoutView md = dnnl_primitive_desc_query_md(desc, query, 0);
     dnnl_memory_t memory;
     void *data;
 
@@ -38,19 +38,19 @@ static dnnl_memory_t memory_new(const Conv *c, const_dnnl_primitive_desc_t desc,
 
 static void conv_make(Conv *c)
 {
-    dnnl_dims_t x = {1, CHANNELS, SIDE_H, SIDE_W}, w = {CHANNELS, CHANNELS, 3, 3}, one = {1, 1};
+    dnnl_dims_t x = {1, CHANNELS, SIDE_H, SIDE_W}, w = {CHANNELS, CHANNELS, 3, 3};
     dnnl_data_type_t type = yonos_cpu_wanted() == YONOS_CPU_BF16 ? dnnl_bf16 : dnnl_f32;
-    dnnl_memory_desc_t x_md, w_md;
-    dnnl_convolution_desc_t conv;
+    g_auto(OnednnConv) conv = {.x = onednn_layout(4, x, type, dnnl_format_tag_any),
+                               .w = onednn_layout(4, w, type, dnnl_format_tag_any),
+                               .y = onednn_layout(4, x, type, dnnl_format_tag_any),
+                               .stride = {1, 1},
+                               .before = {1, 1},
+                               .after = {1, 1}};
     dnnl_primitive_desc_t desc;
 
     check(dnnl_engine_create(&c->engine, dnnl_cpu, 0));
     check(dnnl_stream_create(&c->stream, c->engine, 0));
-    check(dnnl_memory_desc_init_by_tag(&x_md, 4, x, type, dnnl_format_tag_any));
-    check(dnnl_memory_desc_init_by_tag(&w_md, 4, w, type, dnnl_format_tag_any));
-    check(dnnl_convolution_forward_desc_init(&conv, dnnl_forward_inference, dnnl_convolution_direct, &x_md, &w_md, NULL,
-                                             &x_md, one, one, one));
-    check(dnnl_primitive_desc_create(&desc, &conv, NULL, c->engine, NULL));
+    check(onednn_forward(&desc, c->engine, dnnl_forward_inference, &conv, NULL));
     check(dnnl_primitive_create(&c->conv, desc));
     c->args[0] = (dnnl_exec_arg_t){DNNL_ARG_SRC, memory_new(c, desc, dnnl_query_src_md)};
     c->args[1] = (dnnl_exec_arg_t){DNNL_ARG_WEIGHTS, memory_new(c, desc, dnnl_query_weights_md)};
