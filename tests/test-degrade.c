@@ -292,7 +292,7 @@ static void test_draws(void)
     enum { N = 2000 };
     static const double sigma[] = {1.4, 0.8}, size[][2] = {{0.6, 1}, {0.8, 1.5}}, noise[] = {8 / 255.0, 4 / 255.0};
     static const double blurred[] = {0.8, 0.4}, noisy[] = {0.8, 0.5};
-    double n_blurred[2] = {0}, n_noisy[2] = {0}, n_jpeg[2] = {0}, n_h264 = 0;
+    double n_blurred[2] = {0}, n_noisy[2] = {0}, n_jpeg[2] = {0}, n_h264 = 0, n_sharp = 0;
 
     for (guint64 seed = 0; seed < N; seed++) {
         YonosDegradation d;
@@ -301,7 +301,7 @@ static void test_draws(void)
             const YonosRound *r = &d.round[k];
             if (MIN(r->blur.sigma[0], r->blur.sigma[1]) < 0.3 || MAX(r->blur.sigma[0], r->blur.sigma[1]) > sigma[k] ||
                 r->size < size[k][0] || r->size > size[k][1] || r->grain.sigma < 0 || r->grain.sigma > noise[k] ||
-                (r->jpeg && (r->jpeg < 60 || r->jpeg > 95)) || (d.qp >= 0 && (d.qp < 16 || d.qp > 30)))
+                (r->jpeg && (r->jpeg < 60 || r->jpeg > 95)) || (d.qp >= 0 && (d.qp < 16 || d.qp > 34)))
                 g_error("seed %d, round %d: sigma %g %g, size %g, noise %g, jpeg %d, qp %d", (int)seed, k,
                         r->blur.sigma[0], r->blur.sigma[1], r->size, r->grain.sigma, r->jpeg, d.qp);
             n_blurred[k] += r->blurred;
@@ -309,6 +309,7 @@ static void test_draws(void)
             n_jpeg[k] += r->jpeg > 0;
         }
         n_h264 += d.qp >= 0;
+        n_sharp += d.sharp;
     }
     for (int k = 0; k < 2; k++) {
         g_assert_cmpfloat_with_epsilon(n_blurred[k] / N, blurred[k], 0.05);
@@ -316,6 +317,7 @@ static void test_draws(void)
         g_assert_cmpfloat_with_epsilon(n_jpeg[k] / N, 0.4, 0.05);
     }
     g_assert_cmpfloat_with_epsilon(n_h264 / N, 0.8, 0.05);
+    g_assert_cmpfloat_with_epsilon(n_sharp / N, 0.5, 0.05);
 }
 
 static void degrade(YonosDegrader *w, const float *x_h, guint64 seed, int side, float *out[YONOS_DEGRADE_SCALES])
@@ -346,13 +348,13 @@ static YonosDegrader *new_degrader(int side)
     return w;
 }
 
-/* With the rounds doing next to nothing, x4 is the bicubic reduction as 4:2:0 through H.264, luma as luma and chroma as
- * chroma. */
-static void test_delivery(void)
+/* With the rounds doing next to nothing, or left out, x4 is the bicubic reduction as 4:2:0 through H.264, luma as luma and
+ * chroma as chroma. */
+static void check_delivery(gboolean sharp)
 {
     enum { SIDE = 32, X4 = SIDE / 4, HALF = X4 / 2 };
     YonosDegrader *w = new_degrader(SIDE);
-    YonosDegradation d = {.round = {{.size = 1, .rescale = YONOS_RESCALE_AREA}, {.size = 1}}, .qp = 28};
+    YonosDegradation d = {.round = {{.size = 1, .rescale = YONOS_RESCALE_AREA}, {.size = 1}}, .qp = 28, .sharp = sharp};
     YonosFrameFormat format = {YONOS_FRAME_I420, X4, X4, .kr = 0.299, .kb = 0.114, .chroma_left = TRUE};
     guint8 luma[X4 * X4], chroma[2][HALF * HALF];
     YonosFrame frame = {{luma, chroma[0], chroma[1]}, {X4, HALF, HALF}};
@@ -362,6 +364,8 @@ static void test_delivery(void)
     if (w) {
         yonos_rescale(YONOS_RESCALE_AREA, x_h, SIDE, SIDE, rows, half, SIDE / 2, SIDE / 2);
         yonos_rescale(YONOS_RESCALE_BICUBIC, half, SIDE / 2, SIDE / 2, rows, want, X4, X4);
+        if (sharp)
+            yonos_rescale(YONOS_RESCALE_BICUBIC, x_h, SIDE, SIDE, rows, want, X4, X4);
         yonos_frame_from_rgb(&format, &frame, want, X4);
         yonos_h264_plane(luma, X4, X4, 28, FALSE);
         yonos_h264_plane(chroma[0], HALF, HALF, 28, TRUE);
@@ -372,6 +376,12 @@ static void test_delivery(void)
     }
     g_free(x_h);
     yonos_degrader_free(w);
+}
+
+static void test_delivery(void)
+{
+    check_delivery(FALSE);
+    check_delivery(TRUE);
 }
 
 /* The same from the same seed, whatever was done before, and whichever scales are wanted. */
@@ -472,6 +482,7 @@ static void test_scales_agree(void)
         degrade(w, x_h, seed, SIDE, out);
         yonos_degradation_draw(&d, seed);
         d.qp = -1;
+        d.sharp = FALSE;
         yonos_degrade(w, x_h, &d, out);
         yonos_rescale(YONOS_RESCALE_BICUBIC, out[0], HALF, HALF, rows, want, QUARTER, QUARTER);
         for (int k = 0; k < QUARTER * QUARTER; k++) { /* luma: chroma is halved at each size */

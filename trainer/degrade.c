@@ -24,7 +24,8 @@ static const struct {
 #define GRAY 0.4
 #define POISSON 0.5
 #define H264 0.8
-static const int qp_range[2] = {16, 30};
+#define SHARP 0.5
+static const int qp_range[2] = {16, 34};
 
 /* Draws in order. */
 typedef struct {
@@ -77,6 +78,7 @@ void yonos_degradation_draw(YonosDegradation *degradation, guint64 seed)
     degradation->last = (YonosRescale)whole(&d, YONOS_RESCALE_AREA, YONOS_RESCALE_BICUBIC);
     degradation->bt709 = chance(&d, 0.5);
     degradation->qp = chance(&d, H264) ? whole(&d, qp_range[0], qp_range[1]) : -1;
+    degradation->sharp = chance(&d, SHARP);
 }
 
 YonosDegrader *yonos_degrader_new(int side, GError **error)
@@ -146,8 +148,8 @@ static void deliver(YonosDegrader *w, float *rgb, int side, const YonosDegradati
     yonos_frame_to_rgb(&format, &frame, rgb, side);
 }
 
-void yonos_degrade(YonosDegrader *w, const float *x_h, const YonosDegradation *d,
-                   float *const x_l[YONOS_DEGRADE_SCALES])
+/* Leaves the picture of half the side in pictures[1]. */
+static void degrade_rounds(YonosDegrader *w, const float *x_h, const YonosDegradation *d)
 {
     int half = w->side / 2, side;
 
@@ -155,11 +157,21 @@ void yonos_degrade(YonosDegrader *w, const float *x_h, const YonosDegradation *d
     side = degrade_round(w, &d->round[0], w->side, w->side);
     side = degrade_round(w, &d->round[1], side, half);
     yonos_rescale(d->last, w->pictures[0], side, side, w->scratch, w->pictures[1], half, half);
+}
+
+void yonos_degrade(YonosDegrader *w, const float *x_h, const YonosDegradation *d,
+                   float *const x_l[YONOS_DEGRADE_SCALES])
+{
+    int side = d->sharp ? w->side : w->side / 2;
+    const float *from = d->sharp ? x_h : w->pictures[1];
+
+    if (!d->sharp)
+        degrade_rounds(w, x_h, d);
     for (int k = 0; k < YONOS_DEGRADE_SCALES; k++) {
-        int reduced = half >> k;
+        int reduced = w->side >> (k + 1);
         if (!x_l[k])
             continue;
-        yonos_rescale(YONOS_RESCALE_BICUBIC, w->pictures[1], half, half, w->scratch, x_l[k], reduced, reduced);
+        yonos_rescale(YONOS_RESCALE_BICUBIC, from, side, side, w->scratch, x_l[k], reduced, reduced);
         deliver(w, x_l[k], reduced, d);
     }
 }

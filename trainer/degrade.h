@@ -3,10 +3,10 @@
 
 #include "degrade-steps.h"
 
-/* The video set: what a picture goes through on its way to x_l (after Real-ESRGAN, arXiv 2107.10833, section 3, but
- * milder): two rounds of {blur, resizing, noise, JPEG}, which end at half the picture's side; from there Pillow's
- * bicubic to each scale, then 4:2:0 chroma and H.264 at that scale's own size. So x_l at N and N/2 differ by reduction
- * and coding only. docs/MODEL.md has the ranges. */
+/* The video set: what a picture goes through on its way to x_l. Half of them (after Real-ESRGAN, arXiv 2107.10833, section 3,
+ * but milder): two rounds of {blur, resizing, noise, JPEG}, which end at half the picture's side; from there Pillow's
+ * bicubic to each scale. The other half: that bicubic alone, from the whole. Then 4:2:0 chroma and H.264 at that scale's
+ * own size. So x_l at N and N/2 differ by reduction and coding only. docs/MODEL.md has the ranges. */
 
 typedef struct {
     gboolean blurred;
@@ -21,6 +21,7 @@ typedef struct {
 typedef struct {
     YonosRound round[2];
     YonosRescale last; /* to half the side */
+    gboolean sharp;    /* no rounds: bicubic only */
     gboolean bt709;    /* 601 otherwise */
     int qp;            /* of H.264; -1: not coded */
 } YonosDegradation;
