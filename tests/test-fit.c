@@ -147,6 +147,10 @@ static void test_video(void)
     g_assert_true(fit("straight", "teacher", 2, 1, &error));
     g_assert_true(fit("straight", "student", 4, 1, &error));
     g_assert_true(fit("straight", "decoder", 4, 1, &error));
+    steady = 3;
+    g_assert_true(fit("straight", "decoder", 2, 3, &error));
+    g_assert_no_error(error);
+    steady = 0;
     video = FALSE;
 }
 

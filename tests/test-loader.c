@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* What training sees: noise levels of the schedule, batches that are the same whenever they are drawn. */
 #include "base/error.h"
+#include "base/random.h"
 #include "loader.h"
 #include "models/compact.h"
 #include "noise.h"
@@ -74,9 +75,11 @@ static void test_loader(void)
         b = yonos_loader_next(later);
         g_assert_cmpmem(a->pictures, 3 * 32 * 32 * 3 * sizeof(float), b->pictures, 3 * 32 * 32 * 3 * sizeof(float));
         g_assert_cmpmem(a->noise, 10 * sizeof(float), b->noise, 10 * sizeof(float));
-        g_assert_null(a->reduced[0]);
+        g_assert_null(a->reduced[0][0]);
+        g_assert_null(a->reduced[1][1]);
         if (degrader)
-            g_assert_cmpmem(a->reduced[1], 3 * 8 * 8 * 3 * sizeof(float), b->reduced[1], 3 * 8 * 8 * 3 * sizeof(float));
+            g_assert_cmpmem(a->reduced[0][1], 3 * 8 * 8 * 3 * sizeof(float), b->reduced[0][1],
+                            3 * 8 * 8 * 3 * sizeof(float));
     }
     g_assert_true(memcmp(a->pictures, a->pictures + 32 * 32 * 3, 32 * 32 * 3 * sizeof(float)));
     yonos_loader_free(whole);
@@ -89,11 +92,52 @@ static void test_loader(void)
     yonos_pack_free(pack);
 }
 
+/* A pan's frames: each from its own place in the crop, by one camera and codec, with grain of its own. */
+static void test_pan(void)
+{
+    enum { CROP = 48, SIDE = CROP - YONOS_STAGE_PAN, BATCH = 3, FIRST = 4, X4 = SIDE / 4 };
+    YonosPack *pack = small_pack();
+    YonosDegrader *degrader = yonos_degrader_new(SIDE, NULL);
+    YonosLoaderParams params = {.pack = pack, .batch = BATCH, .crop = CROP, .seed = SEED, .first = FIRST};
+    YonosLoader *loader;
+    const YonosBatch *batch;
+
+    if (!degrader) {
+        g_test_skip("no libjpeg");
+        yonos_pack_free(pack);
+        return;
+    }
+    params.reduced[1] = params.pan = TRUE;
+    loader = yonos_loader_new(&params, NULL);
+    batch = yonos_loader_next(loader);
+    for (guint64 i = 0; i < BATCH; i++) {
+        guint64 number = FIRST * BATCH + i, seed = yonos_random_bits(SEED, 2 * number);
+        YonosDegradation d;
+        YonosPan pan;
+        yonos_degradation_draw(&d, yonos_random_bits(seed, 4));
+        yonos_pan_draw(&pan, SEED, number);
+        for (int frame = 0; frame < 2; frame++) {
+            float window[SIDE][SIDE][3], want[X4 * X4 * 3], *x_l[YONOS_DEGRADE_SCALES] = {NULL, want, NULL};
+            int top = pan.origin[frame][0], left = pan.origin[frame][1];
+            for (int y = 0; y < SIDE; y++)
+                memcpy(window[y], batch->pictures + ((i * CROP + top + y) * CROP + left) * 3, sizeof window[y]);
+            d.round[0].grain_seed += frame;
+            d.round[1].grain_seed += frame;
+            yonos_degrade(degrader, window[0][0], &d, x_l);
+            g_assert_cmpmem(batch->reduced[frame][1] + i * X4 * X4 * 3, sizeof want, want, sizeof want);
+        }
+    }
+    yonos_loader_free(loader);
+    yonos_degrader_free(degrader);
+    yonos_pack_free(pack);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_message("seed %d", SEED);
     g_test_add_func("/loader/noise", test_noise);
     g_test_add_func("/loader/batches", test_loader);
+    g_test_add_func("/loader/pan", test_pan);
     return g_test_run();
 }

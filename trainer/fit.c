@@ -36,7 +36,6 @@ typedef struct {
 } Fit;
 
 static const char *const level_names[] = {"a", "s", "omega", "time"};
-static const char *const reduced_names[YONOS_DEGRADE_SCALES] = {"x_l2", "x_l4", "x_l8"};
 static const char *const origin_names[] = {"origin_a", "origin_b", "common_a", "common_b", "phase"};
 static const int level_lengths[] = {1, 1, 1, YONOS_COMPACT_TIME};
 
@@ -182,6 +181,14 @@ static gboolean start_from_file(Fit *f, GError **error)
     return ok;
 }
 
+/* Of x_l of the video set: of a pan's first or second frame; YONOS_NONE where the stage takes none. */
+static YonosBufferId reduced_input(const Fit *f, guint frame, guint k)
+{
+    char name[] = {'x', '_', 'l', (char)('0' + (2 << k)), f->p->params.steady ? (char)('a' + frame) : 0, 0};
+
+    return yonos_graph_find_buffer(f->graph, name);
+}
+
 static gboolean start(Fit *f, GError **error)
 {
     const YonosFitParams *p = f->p;
@@ -213,8 +220,9 @@ static gboolean start(Fit *f, GError **error)
                                  .noise = noise,
                                  .seed = p->seed,
                                  .first = f->optimizer->step};
+    loader.pan = p->params.steady && p->params.video;
     for (guint k = 0; k < YONOS_DEGRADE_SCALES; k++)
-        loader.reduced[k] = yonos_graph_find_buffer(f->graph, reduced_names[k]) != YONOS_NONE;
+        loader.reduced[k] = reduced_input(f, 0, k) != YONOS_NONE;
     f->loader = yonos_loader_new(&loader, error);
     return f->loader != NULL;
 }
@@ -248,28 +256,38 @@ static gboolean write_levels(Fit *f, GError **error)
     return ok;
 }
 
-/* Any two frames of a pan, any phase: a function of seed, step and picture. */
+/* Any two frames of a pan, any phase. */
 static gboolean write_origins(Fit *f, GError **error)
 {
     guint own = f->share.batch, at = yonos_ranks_own() * own;
     gboolean ok = TRUE;
 
     for (guint n = 0; n < own; n++) {
-        guint64 draw = yonos_random_bits(f->p->seed, ~(f->optimizer->step * f->p->params.batch + at + n));
-        for (guint axis = 0; axis < 2; axis++, draw >>= 24) {
-            float *o[G_N_ELEMENTS(origin_names)];
-            for (guint k = 0; k < G_N_ELEMENTS(o); k++)
-                o[k] = &f->origins[k][2 * n + axis];
-            *o[0] = (float)((draw & 255) % (YONOS_STAGE_PAN + 1));
-            *o[1] = (float)((draw >> 8 & 255) % (YONOS_STAGE_PAN + 1));
-            *o[2] = YONOS_STAGE_PAN - *o[0];
-            *o[3] = YONOS_STAGE_PAN - *o[1];
-            *o[4] = (float)((draw >> 16 & 255) % (YONOS_STAGE_PHASE + 1));
+        YonosPan pan;
+        yonos_pan_draw(&pan, f->p->seed, f->optimizer->step * f->p->params.batch + at + n);
+        for (guint axis = 0; axis < 2; axis++) {
+            const int drawn[] = {pan.origin[0][axis], pan.origin[1][axis], YONOS_STAGE_PAN - pan.origin[0][axis],
+                                 YONOS_STAGE_PAN - pan.origin[1][axis], pan.phase[axis]};
+            for (guint k = 0; k < G_N_ELEMENTS(origin_names); k++)
+                f->origins[k][2 * n + axis] = (float)drawn[k];
         }
     }
     for (guint k = 0; ok && k < G_N_ELEMENTS(origin_names); k++)
         ok = write_input(f, origin_names[k], f->origins[k], error);
     return ok;
+}
+
+static gboolean write_reduced(Fit *f, const YonosBatch *batch, GError **error)
+{
+    for (guint frame = 0; frame < 2; frame++)
+        for (guint k = 0; k < YONOS_DEGRADE_SCALES; k++) {
+            YonosBufferId id = reduced_input(f, frame, k);
+            if (batch->reduced[frame][k] &&
+                !yonos_executor_write(f->executor, id, 0, batch->reduced[frame][k],
+                                      g_array_index(f->graph->buffers, YonosBuffer, id).size, error))
+                return FALSE;
+        }
+    return TRUE;
 }
 
 /* Of the highest rate. */
@@ -293,12 +311,9 @@ static gboolean step(Fit *f, GError **error)
     double norm, rate = rate_at(f->p, f->optimizer->step);
     float loss, adversarial = adversarial_at(f->p, f->optimizer->step), scale = f->optimizer->loss_scale;
 
-    for (guint k = 0; k < YONOS_DEGRADE_SCALES; k++)
-        if (batch->reduced[k] && !write_input(f, reduced_names[k], batch->reduced[k], error))
-            return FALSE;
     op.rate = f->p->rate * rate;
     op.discriminator_rate = f->p->discriminator_rate * rate;
-    if (!write_input(f, "x_h", batch->pictures, error) || !write_input(f, "noise", batch->noise, error) ||
+    if (!write_reduced(f, batch, error) || !write_input(f, "x_h", batch->pictures, error) || !write_input(f, "noise", batch->noise, error) ||
         !write_input(f, "adversarial", &adversarial, error) || !write_input(f, "dloss", &scale, error) ||
         (f->p->stage->levels != YONOS_LEVELS_NONE && !write_levels(f, error)) || !write_origins(f, error) ||
         !yonos_optimizer_upload(f->optimizer, f->executor, error) || !yonos_executor_run(f->executor, error) ||

@@ -3,7 +3,20 @@
 #include "base/error.h"
 #include "base/random.h"
 
+#include <string.h>
+
 #define AHEAD 3
+
+static int frames_of(const YonosLoaderParams *p)
+{
+    return p->pan ? 2 : 1;
+}
+
+/* Of what is degraded. */
+static gsize side_of(const YonosLoaderParams *p)
+{
+    return p->pan ? p->crop - YONOS_STAGE_PAN : p->crop;
+}
 
 struct YonosLoader {
     YonosLoaderParams params;
@@ -11,6 +24,7 @@ struct YonosLoader {
     YonosBatch batches[AHEAD], *lent;
     GAsyncQueue *empty, *full; /* YonosBatch * */
     YonosDegrader *degrader; /* NULL: no x_l is wanted */
+    float *frame;            /* of a pan */
     GThread *thread;
     gint stop; /* atomic */
 };
@@ -27,18 +41,29 @@ static void crop(float *out, const guint8 *rgb, guint width, guint x, guint y, i
         }
 }
 
-/* x_l of picture i as wanted */
-static void degrade(const YonosLoader *l, const YonosBatch *batch, int i, guint64 seed)
+/* x_l of picture i as wanted; a pan's frames have one camera and codec, and grain of their own */
+static void degrade(const YonosLoader *l, const YonosBatch *batch, int i, guint64 seed, guint64 picture)
 {
+    const YonosLoaderParams *p = &l->params;
+    gsize side = side_of(p), row = 3 * (gsize)p->crop;
+    const float *x_h = batch->pictures + i * row * p->crop;
     YonosDegradation degradation;
-    gsize crop = l->params.crop;
-    float *x_l[YONOS_DEGRADE_SCALES] = {NULL};
+    YonosPan pan;
 
-    for (int k = 0; k < YONOS_DEGRADE_SCALES; k++)
-        if (batch->reduced[k])
-            x_l[k] = batch->reduced[k] + i * 3 * (crop >> (k + 1)) * (crop >> (k + 1));
     yonos_degradation_draw(&degradation, seed);
-    yonos_degrade(l->degrader, batch->pictures + i * 3 * crop * crop, &degradation, x_l);
+    yonos_pan_draw(&pan, p->seed, picture);
+    for (int frame = 0; frame < frames_of(p); frame++) {
+        float *x_l[YONOS_DEGRADE_SCALES] = {NULL};
+        for (int k = 0; k < YONOS_DEGRADE_SCALES; k++)
+            if (batch->reduced[frame][k])
+                x_l[k] = batch->reduced[frame][k] + i * 3 * (side >> (k + 1)) * (side >> (k + 1));
+        for (gsize y = 0; p->pan && y < side; y++)
+            memcpy(l->frame + 3 * side * y, x_h + (pan.origin[frame][0] + y) * row + 3 * (gsize)pan.origin[frame][1],
+                   3 * side * sizeof *x_h);
+        for (int k = 0; k < 2; k++)
+            degradation.round[k].grain_seed += (guint64)frame;
+        yonos_degrade(l->degrader, p->pan ? l->frame : x_h, &degradation, x_l);
+    }
 }
 
 static void fill(const YonosLoader *l, const YonosBatch *batch, guint64 k)
@@ -48,7 +73,7 @@ static void fill(const YonosLoader *l, const YonosBatch *batch, guint64 k)
     gsize noise_at = p->noise / p->batch * p->at;
 
     for (int i = 0; i < p->batch; i++) {
-        guint64 seed = yonos_random_bits(p->seed, 2 * (k * all + p->at + i));
+        guint64 number = k * all + p->at + i, seed = yonos_random_bits(p->seed, 2 * number);
         const guint8 *rgb;
         guint width, height, picture = yonos_random_bits(seed, 0) % l->usable->len;
         yonos_pack_picture(p->pack, g_array_index(l->usable, guint, picture), &rgb, &width, &height);
@@ -56,7 +81,7 @@ static void fill(const YonosLoader *l, const YonosBatch *batch, guint64 k)
              yonos_random_bits(seed, 1) % (width - p->crop + 1), yonos_random_bits(seed, 2) % (height - p->crop + 1),
              p->crop, yonos_random_bits(seed, 3) % 8);
         if (l->degrader)
-            degrade(l, batch, i, yonos_random_bits(seed, 4));
+            degrade(l, batch, i, yonos_random_bits(seed, 4), number);
     }
     for (gsize n = 0; n < p->noise; n++)
         batch->noise[n] = yonos_random_normal(noise_seed, noise_at + n);
@@ -80,18 +105,20 @@ static gboolean start(YonosLoader *l, GError **error)
     const YonosLoaderParams *p = &l->params;
 
     for (int s = 0; s < YONOS_DEGRADE_SCALES; s++)
-        if (p->reduced[s] && !l->degrader && !(l->degrader = yonos_degrader_new(p->crop, error)))
+        if (p->reduced[s] && !l->degrader && !(l->degrader = yonos_degrader_new((int)side_of(p), error)))
             return FALSE;
+    l->frame = g_new(float, 3 * side_of(p) * side_of(p));
     l->empty = g_async_queue_new();
     l->full = g_async_queue_new();
     for (int k = 0; k < AHEAD; k++) {
         YonosBatch *batch = &l->batches[k];
-        gsize side = p->crop;
-        batch->pictures = g_new(float, 3 * p->batch * side * side);
+        gsize side = side_of(p);
+        batch->pictures = g_new(float, 3 * (gsize)p->batch * p->crop * p->crop);
         batch->noise = g_new(float, p->noise);
         for (int s = 0; s < YONOS_DEGRADE_SCALES; s++) {
             side /= 2;
-            batch->reduced[s] = p->reduced[s] ? g_new(float, 3 * p->batch * side * side) : NULL;
+            for (int frame = 0; frame < frames_of(p) && p->reduced[s]; frame++)
+                batch->reduced[frame][s] = g_new(float, 3 * p->batch * side * side);
         }
         g_async_queue_push(l->empty, batch);
     }
@@ -148,10 +175,13 @@ void yonos_loader_free(YonosLoader *l)
     for (int k = 0; k < AHEAD; k++) {
         g_free(l->batches[k].pictures);
         g_free(l->batches[k].noise);
-        for (int s = 0; s < YONOS_DEGRADE_SCALES; s++)
-            g_free(l->batches[k].reduced[s]);
+        for (int s = 0; s < YONOS_DEGRADE_SCALES; s++) {
+            g_free(l->batches[k].reduced[0][s]);
+            g_free(l->batches[k].reduced[1][s]);
+        }
     }
     yonos_degrader_free(l->degrader);
+    g_free(l->frame);
     g_array_unref(l->usable);
     g_free(l);
 }

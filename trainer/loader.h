@@ -3,6 +3,7 @@
 
 #include "degrade.h"
 #include "pack.h"
+#include "pan.h"
 
 /* Batches of random crops, made ahead by a thread of its own. Batch k is a function of the pack, the parameters and k
  * alone, so a training that is resumed at step k sees what it would have seen. */
@@ -15,13 +16,15 @@ typedef struct {
     guint64 seed, first;   /* `first`: the batch to begin with */
     /* x_l of the video set is wanted, by scale: 2, 4, 8 */
     gboolean reduced[YONOS_DEGRADE_SCALES];
+    gboolean pan; /* of both frames of a pan, drawn with `seed` and the picture's number, instead of the crop */
     int all, at; /* the batch is pictures `at` and on of a batch of `all`, the rest being other ranks'; all 0: whole */
 } YonosLoaderParams;
 
 typedef struct {
     float *pictures; /* {batch, crop, crop, 3}, 0..1; flipped and turned at random */
     float *noise;
-    float *reduced[YONOS_DEGRADE_SCALES]; /* {batch, crop / 2, crop / 2, 3} and so on; NULL: not wanted */
+    /* {batch, side / 2, side / 2, 3} and so on, of the crop, or of the first and second frame; NULL: not wanted */
+    float *reduced[2][YONOS_DEGRADE_SCALES];
 } YonosBatch;
 
 /* NULL with YONOS_ERROR_FORMAT when no picture of the pack is as large as the crop, or YONOS_ERROR_UNSUPPORTED when the

@@ -37,7 +37,7 @@ static YonosTensorId noise(YonosGraph *g, const YonosStageParams *p)
 static YonosTensorId reduced(YonosGraph *g, const YonosStageParams *p, YonosTensorId x_h, int scale)
 {
     if (p->video && p->scale) {
-        char name[] = {'x', '_', 'l', (char)('0' + scale), 0};
+        char name[] = {'x', '_', 'l', (char)('0' + scale), p->frame, 0};
         return input(g, p, name, p->crop / scale, 3);
     }
     return yonos_act(g, yonos_resize(g, x_h, p->crop / scale, p->crop / scale), YONOS_ACT_CODES, 0);
@@ -166,12 +166,14 @@ static YonosTensorId and_weighted(YonosGraph *g, YonosTensorId sum, YonosTensorI
 
 /* What one frame of a pan shows of the crop, decoded: its own phase of the reduction, its own place in the latent grid,
  * the same noise. *truth receives what y should be. */
-static YonosTensorId panned(YonosGraph *g, const YonosStageParams *p, const char *origin, YonosTensorId *truth,
+static YonosTensorId panned(YonosGraph *g, const YonosStageParams *p, char name, YonosTensorId *truth,
                             YonosTensorId *base)
 {
     YonosStageParams frame = *p;
+    const char *origin = name == 'a' ? "origin_a" : "origin_b";
 
     frame.crop -= YONOS_STAGE_PAN;
+    frame.frame = name;
     *truth = yonos_window(g, picture(g, p), input(g, p, origin, 1, 2), frame.crop, frame.crop);
     return decoded(g, &frame, *truth, base);
 }
@@ -200,8 +202,8 @@ static YonosTensorId fidelity_loss(YonosGraph *g, const YonosStageParams *p, Dec
         d->y = decoded(g, p, d->truth, &d->base);
         return yonos_l1(g, d->y, d->truth);
     }
-    d->y = panned(g, p, "origin_a", &d->truth, &d->base);
-    second = panned(g, p, "origin_b", &truth, &base);
+    d->y = panned(g, p, 'a', &d->truth, &d->base);
+    second = panned(g, p, 'b', &truth, &base);
     loss = yonos_l1(g, d->y, d->truth);
     loss = yonos_add(g, loss, yonos_add(g, yonos_l1(g, second, truth), loss, -1), 0.5f);
     return and_weighted(g, loss, unsteadiness(g, p, d->y, second), "steady");

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "models/compact.h"
+#include "pan.h"
 
 /* The training chain as a table: what each stage starts from, which graph it trains, what it leaves. One folder holds
  * the results, a weights file a stage and scale (yonos_stage_file). Symbols are those of docs/MODEL.md. */
@@ -10,22 +11,22 @@ typedef struct {
     const YonosCompactTier *tier;
     int scale;            /* N; 0 for the autoencoder, which has none */
     int batch, crop;      /* pictures a step, and their side: a multiple of YONOS_COMPACT_GRID */
-    gboolean video;       /* x_l is degraded by the loader: inputs "x_l2", "x_l4", "x_l8"; not the autoencoder's */
+    gboolean video;       /* x_l is degraded by the loader: inputs "x_l2", "x_l4", "x_l8"; not the autoencoder's; of a pan's
+                           * frames "x_l2a", "x_l2b" and so on */
     gboolean predict_v;   /* the student's output is v^, and z^ = a z_t - s v^; else it is z^ */
     gboolean faithful;    /* the denoiser's input path is the paper's, z_l = E(bicubic(x_l)), instead of E_N(x_l) */
     gboolean steady;      /* the decoder's crop is two frames of a pan, and what flickers between them costs */
     gboolean meshless;    /* of the perceptual stage: what repeats with the latent grid costs */
     gboolean crisp;       /* of the perceptual stage: edges must be as strong as the original's */
+    char frame;           /* within a stage: of a pan's frame, 'a' or 'b' */
     const char *features; /* of the perceptual loss: weights file of SqueezeNet, NULL: our own E */
 } YonosStageParams;
 
 /* A pan's frames are crop - YONOS_STAGE_PAN wide; inputs "origin_a", "origin_b" {batch, 1, 1, 2}, 0 to YONOS_STAGE_PAN,
  * say where they begin, y first, and "common_a", "common_b", YONOS_STAGE_PAN less that, where in each begins what both
  * show. */
-#define YONOS_STAGE_PAN 16
-
-/* Where in the crop, 0 to this, begins what the judges of the perceptual stage see: input "phase" {batch, 1, 1, 2}. */
-#define YONOS_STAGE_PHASE 8
+/* Where in the crop, 0 to YONOS_STAGE_PHASE, begins what the judges of the perceptual stage see: input "phase" {batch, 1,
+ * 1, 2}. */
 
 /* Metadata key of a denoiser's file: "v" or "z" (also where it is missing). The input path's key is a model file's. */
 #define YONOS_STAGE_PREDICT "predict"

@@ -148,8 +148,8 @@ static gboolean fit_run(const FitOptions *o, const char *name, GError **error)
         return usage(error, "Only the perceptual stage weighs mesh and crispness, by positive numbers.");
     if (!(o->perceptual >= 0) || !(o->adversarial >= 0) || !(o->discriminator_rate >= 0))
         return usage(error, "The losses' weights and the discriminator's rate cannot be negative.");
-    if (o->steady && (stage->levels != YONOS_LEVELS_LAST || p.params.video || !(o->steady > 0)))
-        return usage(error, "Only decoders can be trained to be steady, on the clean set, by a positive weight.");
+    if (o->steady && (stage->levels != YONOS_LEVELS_LAST || !(o->steady > 0)))
+        return usage(error, "Only decoders can be trained to be steady, by a positive weight.");
     if (o->crop <= (o->steady ? 2 * YONOS_STAGE_PAN : 0) + (yonos_stage_is_adversarial(stage) ? YONOS_STAGE_PHASE : 0))
         return usage(error, "Crops of %d pixels are too small for this stage.", o->crop);
     if (!(o->last >= 0 && o->last <= 1) || !(o->omega >= 0))
