@@ -13,9 +13,9 @@ const YonosCompactTier *yonos_compact_tier(const char *name)
      * x2 0.15k + 0.56k + 7.24k = 7.9k, x4 0.07k + 0.56k + 7.07k = 7.7k, x8 0.05k + 0.56k + 6.52k = 7.1k */
     static const YonosCompactTier fast = {
         .encoder = 16, .student = 32, .trunk = 32, .blocks = 5, .trunk8 = 64, .blocks8 = 4};
-    /* x2 1.15k + 5.80k + 45.6k = 52.5k, x4 0.83k + 5.80k + 45.1k = 51.7k; 1.5M parameters; x8 54.6k, 2.8M */
+    /* x2 1.15k + 5.80k + 48.8k = 55.8k, x4 0.83k + 5.80k + 48.5k = 55.1k; 1.5M parameters; x8 53.5k, 3.7M */
     static const YonosCompactTier balanced = {
-        .encoder = 64, .student = 112, .trunk = 96, .blocks = 4, .trunk8 = 160, .blocks8 = 6};
+        .encoder = 64, .student = 112, .trunk = 64, .blocks = 10, .trunk8 = 96, .blocks8 = 17};
 
     /* x4 7.2k, x8 7.1k */
     static const YonosCompactTier fast_plain = {.trunk = 42, .blocks = 3, .trunk8 = 42, .blocks8 = 12};
