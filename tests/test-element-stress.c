@@ -118,7 +118,7 @@ static void test_vulkan(gconstpointer model)
     else if (g_test_slow())
         check_stream(model, tested_device(), 2, FRAMES, SAME_CAPS, WARM);
     else
-        check_stream(model, tested_device(), 2, 120, 2, 30);
+        check_stream(model, tested_device(), 2, 120, 2, 60); /* its threads take memory late */
 }
 #endif
 
