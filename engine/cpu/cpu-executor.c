@@ -195,7 +195,7 @@ static gboolean stores_bf16(const YonosGraph *graph, const YonosNode *node)
     return override && override->stores_bf16 && override->stores_bf16(graph, node);
 }
 
-/* Arena tensors that nobody else writes or reads; nothing is lost where only convolutions read them. */
+/* Arena tensors that only such nodes write and read. What a convolution reads is rounded anyway; a residual is once more. */
 static gboolean *find_stored(const YonosGraph *graph)
 {
     gboolean *stored = g_new0(gboolean, graph->tensors->len + 1);
