@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A model file of a chain's results, with one decoder and with two. Untrained weights do. */
+/* A model file of a chain's results, with one decoder and with two, and the way back. Untrained weights do. */
 #include "base/error.h"
 #include "base/random.h"
 #include "export.h"
+#include "import.h"
 #include "models/model-file.h"
 
 #include <glib/gstdio.h>
@@ -19,8 +20,10 @@ static char *in_folder(const char *name)
     return g_build_filename(folder, name, NULL);
 }
 
-/* Writes what the denoiser's stage leaves, or the decoder's. */
-static void write_result(const char *name, gboolean decoder, guint64 seed)
+typedef enum { DENOISER, FAITHFUL_DENOISER, ENCODER, DECODER } Part;
+
+/* Writes what a stage leaves. */
+static void write_result(const char *name, Part part, guint64 seed)
 {
     const YonosCompactTier *tier = yonos_compact_tier("fast");
     YonosGraph *g = yonos_graph_new();
@@ -28,21 +31,27 @@ static void write_result(const char *name, gboolean decoder, guint64 seed)
     YonosTensorId z = yonos_graph_input(g, "z", YONOS_F32, (YonosShape){1, 2, 2, YONOS_COMPACT_LATENT});
     YonosTensorId time = yonos_graph_input(g, "time", YONOS_F32, (YonosShape){1, 1, 1, YONOS_COMPACT_TIME});
     char *path = in_folder(name);
+    GHashTable *metadata = g_hash_table_new(g_str_hash, g_str_equal);
     GError *error = NULL;
     float *values;
     gsize n;
 
-    if (decoder)
+    if (part == DECODER)
         yonos_compact_decoder(g, tier, z, x, SCALE);
+    else if (part == ENCODER)
+        yonos_compact_hr_encoder(g, yonos_graph_input(g, "x_h", YONOS_F32, (YonosShape){1, 16, 16, 3}));
     else
-        yonos_compact_student(g, tier, z, yonos_compact_lr_encoder(g, tier, x, SCALE), time);
+        yonos_compact_student(g, tier, z, part == DENOISER ? yonos_compact_lr_encoder(g, tier, x, SCALE) : z, time);
+    if (part == FAITHFUL_DENOISER)
+        g_hash_table_insert(metadata, (gpointer) "input", (gpointer) "faithful");
     g_assert_true(yonos_graph_check(g, &error));
     n = g_array_index(g->buffers, YonosBuffer, g->param_buffer).size;
     values = g_new(float, n);
     for (gsize k = 0; k < n; k++)
         values[k] = 0.1f * yonos_random_normal(seed, k);
-    yonos_model_file_write(path, g, values, YONOS_ST_F32, NULL, NULL, &error);
+    yonos_model_file_write(path, g, values, YONOS_ST_F32, NULL, metadata, &error);
     g_assert_no_error(error);
+    g_hash_table_unref(metadata);
     g_free(values);
     g_free(path);
     yonos_graph_free(g);
@@ -120,7 +129,7 @@ static void test_two_decoders(void)
     const char *facts[] = {"fidelity=0.25", NULL};
     YonosModelFile file;
 
-    write_result("perceptual-x2.safetensors", TRUE, SEED + 2);
+    write_result("perceptual-x2.safetensors", DECODER, SEED + 2);
     file = export(NULL);
     g_assert_true(file.perceptual);
     g_assert_cmpfloat(file.fidelity, ==, 1);
@@ -133,6 +142,64 @@ static void test_two_decoders(void)
     remove_result("perceptual-x2.safetensors");
 }
 
+/* What is imported and exported again is the same file, byte for byte. */
+static void check_way_back(const char *const *facts)
+{
+    static const char *const results[] = {"autoencoder.safetensors", "denoiser-x2.safetensors",
+                                          "decoder-x2.safetensors", "perceptual-x2.safetensors"};
+    char *other = in_folder("other"), *again = g_build_filename(other, "again.safetensors", NULL), *a, *b;
+    YonosModelFile file = export(facts);
+    gsize n_a, n_b;
+    GError *error = NULL;
+
+    yonos_model_file_clear(&file);
+    yonos_import(model, other, TRUE, &error);
+    g_assert_no_error(error);
+    yonos_export(other, "fast", SCALE, facts, again, &error);
+    g_assert_no_error(error);
+    g_assert_true(g_file_get_contents(model, &a, &n_a, NULL) && g_file_get_contents(again, &b, &n_b, NULL));
+    g_assert_cmpmem(a, n_a, b, n_b);
+    g_free(a);
+    g_free(b);
+    g_remove(again);
+    for (guint i = 0; i < G_N_ELEMENTS(results); i++) {
+        char *path = g_build_filename(other, results[i], NULL);
+        g_remove(path);
+        g_free(path);
+    }
+    g_assert_cmpint(g_rmdir(other), ==, 0);
+    g_free(other);
+    g_free(again);
+}
+
+static void test_way_back(void)
+{
+    const char *facts[] = {"fidelity=0.25", NULL};
+
+    check_way_back(NULL);
+    write_result("perceptual-x2.safetensors", DECODER, SEED + 2);
+    check_way_back(facts);
+    write_result("denoiser-x2.safetensors", FAITHFUL_DENOISER, SEED + 3);
+    write_result("autoencoder.safetensors", ENCODER, SEED + 4);
+    check_way_back(facts);
+    remove_result("perceptual-x2.safetensors");
+    remove_result("autoencoder.safetensors");
+    write_result("denoiser-x2.safetensors", DENOISER, SEED);
+}
+
+static void test_no_model(void)
+{
+    char *path = in_folder("decoder-x2.safetensors"), *other = in_folder("other");
+    GError *error = NULL;
+
+    g_assert_false(yonos_import(path, other, TRUE, &error));
+    g_assert_error(error, YONOS_ERROR, YONOS_ERROR_MODEL);
+    g_assert_false(g_file_test(other, G_FILE_TEST_EXISTS));
+    g_error_free(error);
+    g_free(path);
+    g_free(other);
+}
+
 int main(int argc, char **argv)
 {
     int status;
@@ -141,10 +208,12 @@ int main(int argc, char **argv)
     g_test_message("seed %d", SEED);
     folder = g_dir_make_tmp("yonos-export-XXXXXX", NULL);
     model = in_folder("model.safetensors");
-    write_result("denoiser-x2.safetensors", FALSE, SEED);
-    write_result("decoder-x2.safetensors", TRUE, SEED + 1);
+    write_result("denoiser-x2.safetensors", DENOISER, SEED);
+    write_result("decoder-x2.safetensors", DECODER, SEED + 1);
     g_test_add_func("/export/one-decoder", test_one_decoder);
     g_test_add_func("/export/two-decoders", test_two_decoders);
+    g_test_add_func("/export/way-back", test_way_back);
+    g_test_add_func("/export/way-back/no-model", test_no_model);
     status = g_test_run();
     g_remove(model);
     remove_result("denoiser-x2.safetensors");

@@ -16,3 +16,20 @@ timeout -s INT 4 "$root/trainer/train.sh" "$train" "$folder/pack" "$folder/resul
 for scale in 2 4 8; do
     "$train" evaluate "$folder/results/fast-x$scale.safetensors" "$folder/pictures" | grep PSNR-Y
 done
+
+# What a model's own decoders become at a rate of next to nothing is the model.
+"$train" import "$folder/results/fast-x2.safetensors" "$folder/tuned"
+cp "$folder/results/autoencoder.safetensors" "$folder/tuned" # the perceptual loss looks through E
+for stage in decoder perceptual; do
+    "$train" fit $stage --tier fast --scale 2 --pack "$folder/pack" --out "$folder/tuned" --batch 1 --crop 64 --steps 2 \
+        --rate 1e-12 --decay 0 --start "$folder/results/fast-x2.safetensors"
+done
+for fidelity in 0 1; do
+    for chain in results tuned; do
+        model=$folder/$chain-$fidelity.safetensors
+        "$train" export "$folder/$chain" "$model" --tier fast --scale 2 --fidelity $fidelity
+        "$train" evaluate "$model" "$folder/pictures" >"$model.figures"
+    done
+    cmp "$folder/results-$fidelity.safetensors.figures" "$folder/tuned-$fidelity.safetensors.figures"
+done
+! cmp -s "$folder/results-0.safetensors.figures" "$folder/results-1.safetensors.figures"

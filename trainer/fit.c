@@ -150,6 +150,18 @@ static void start_at_zero(Fit *f)
     }
 }
 
+/* The file's name for a parameter: a second decoder goes on from a model's second one. */
+static char *name_at_start(const Fit *f, const YonosModelFile *file, const char *name, YonosShape shape)
+{
+    char *second = g_strconcat("perceptual.", name + strcspn(name, ".") + 1, NULL);
+
+    if (yonos_stage_is_adversarial(f->p->stage) && g_str_has_prefix(name, "decoder.") &&
+        yonos_model_file_has(file, second, shape))
+        return second;
+    g_free(second);
+    return g_strdup(name);
+}
+
 /* The trained parameters that the file has, of the same shape; it must have some. */
 static gboolean start_from_file(Fit *f, GError **error)
 {
@@ -161,14 +173,17 @@ static gboolean start_from_file(Fit *f, GError **error)
     for (guint i = 0; ok && i < f->graph->params->len; i++) {
         const YonosParam *param = &g_array_index(f->graph->params, YonosParam, i);
         const YonosTensor *t = yonos_graph_at(f->graph, param->tensor);
+        char *name;
         if (o->group[t->offset] != YONOS_GROUP_MODEL)
             continue;
         trained++;
-        if (!yonos_model_file_has(&file, param->name, t->shape))
-            continue;
-        taken++;
-        ok = yonos_model_file_read(&file, param->name, t->shape, o->weights + t->offset, error);
-        memcpy(o->average + t->offset, o->weights + t->offset, yonos_shape_elements(t->shape) * sizeof(float));
+        name = name_at_start(f, &file, param->name, t->shape);
+        if (yonos_model_file_has(&file, name, t->shape)) {
+            taken++;
+            ok = yonos_model_file_read(&file, name, t->shape, o->weights + t->offset, error);
+            memcpy(o->average + t->offset, o->weights + t->offset, yonos_shape_elements(t->shape) * sizeof(float));
+        }
+        g_free(name);
     }
     if (ok && !taken) {
         g_set_error(error, YONOS_ERROR, YONOS_ERROR_MODEL, "%s has nothing that stage %s trains.", f->p->start,
@@ -313,8 +328,9 @@ static gboolean step(Fit *f, GError **error)
 
     op.rate = f->p->rate * rate;
     op.discriminator_rate = f->p->discriminator_rate * rate;
-    if (!write_reduced(f, batch, error) || !write_input(f, "x_h", batch->pictures, error) || !write_input(f, "noise", batch->noise, error) ||
-        !write_input(f, "adversarial", &adversarial, error) || !write_input(f, "dloss", &scale, error) ||
+    if (!write_reduced(f, batch, error) || !write_input(f, "x_h", batch->pictures, error) ||
+        !write_input(f, "noise", batch->noise, error) || !write_input(f, "adversarial", &adversarial, error) ||
+        !write_input(f, "dloss", &scale, error) ||
         (f->p->stage->levels != YONOS_LEVELS_NONE && !write_levels(f, error)) || !write_origins(f, error) ||
         !yonos_optimizer_upload(f->optimizer, f->executor, error) || !yonos_executor_run(f->executor, error) ||
         !yonos_executor_read(f->executor, yonos_graph_find_buffer(f->graph, "loss"), 0, &loss, 1, error) ||

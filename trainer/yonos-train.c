@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The trainer's command line: pack, fit, export, clips. */
+/* The trainer's command line. */
 #include "base/error.h"
 #include "clip.h"
 #include "evaluate-command.h"
 #include "export.h"
 #include "fit.h"
+#include "import.h"
 #include "media.h"
 #include "ranks.h"
 
@@ -191,8 +192,8 @@ static gboolean fit(int argc, char **argv, GError **error)
         {"pack", 0, 0, G_OPTION_ARG_FILENAME, &o.pack, "Training pack", "FILE"},
         {"out", 0, 0, G_OPTION_ARG_FILENAME, &o.folder, "Folder of the chain's results", "FOLDER"},
         {"device", 0, 0, G_OPTION_ARG_STRING, &o.device, "cpu (default), gpu, or a Vulkan device", "NAME"},
-        {"half", 0, 0, G_OPTION_ARG_NONE, &o.half, "fp16 tensors on a GPU, bf16 products on the CPU; weights and optimiser stay fp32",
-         NULL},
+        {"half", 0, 0, G_OPTION_ARG_NONE, &o.half,
+         "fp16 tensors on a GPU, bf16 products on the CPU; weights and optimiser stay fp32", NULL},
         {"set", 0, 0, G_OPTION_ARG_STRING, &o.set, "x_l: clean (default) or video", "NAME"},
         {"predict", 0, 0, G_OPTION_ARG_STRING, &o.predict, "What the student predicts: z (default) or v", "z|v"},
         {"faithful", 0, 0, G_OPTION_ARG_NONE, &o.faithful, "The student sees E(bicubic(x_l)), not E_N(x_l)", NULL},
@@ -287,6 +288,25 @@ static gboolean export(int argc, char **argv, GError **error)
     return ok;
 }
 
+static gboolean import(int argc, char **argv, GError **error)
+{
+    gboolean decoders = FALSE;
+    GOptionEntry entries[] = {
+        {"decoders", 0, 0, G_OPTION_ARG_NONE, &decoders, "Its decoders too, which 'fit' then takes for done", NULL},
+        {0}};
+    GOptionContext *context = g_option_context_new("MODEL FOLDER - take a model apart, to tune decoders of it");
+    gboolean ok;
+
+    g_option_context_add_main_entries(context, entries, NULL);
+    ok = g_option_context_parse(context, &argc, &argv, error);
+    g_option_context_free(context);
+    if (!ok)
+        return FALSE;
+    if (argc != 3)
+        return usage(error, "'import' takes a model's path and a folder.");
+    return yonos_import(argv[1], argv[2], decoders, error);
+}
+
 static gboolean clips(int argc, char **argv, GError **error)
 {
     int count = 8, frames = 30, side = 512;
@@ -314,8 +334,8 @@ static gboolean clips(int argc, char **argv, GError **error)
 static const struct {
     const char *name;
     gboolean (*run)(int argc, char **argv, GError **error);
-} commands[] = {
-    {"pack", pack}, {"fit", fit}, {"export", export}, {"evaluate", yonos_evaluate_command}, {"clips", clips}};
+} commands[] = {{"pack", pack},     {"fit", fit},    {"export", export}, {"evaluate", yonos_evaluate_command},
+                {"import", import}, {"clips", clips}};
 
 int main(int argc, char **argv)
 {
@@ -339,7 +359,7 @@ int main(int argc, char **argv)
     }
     g_printerr(
         "yonos-train pack FOLDER PACK | fit STAGE --pack FILE --out FOLDER ... | export FOLDER MODEL --scale N |\n"
-        "            evaluate MODEL FOLDER|CLIP... | clips PACK FOLDER\n"
+        "            import MODEL FOLDER | evaluate MODEL FOLDER|CLIP... | clips PACK FOLDER\n"
         "Each with --help tells its options; docs/TRAINING.md tells the chain.\n");
     return EXIT_FAILURE;
 }
