@@ -391,6 +391,22 @@ static void test_plain(void)
     tier = "fast";
 }
 
+/* A loss that rises ends the training, and names what to change. */
+static void test_diverging(void)
+{
+    GError *error = NULL;
+
+    tier = "fast-plain";
+    rate = 30;
+    g_assert_false(fit("diverging", "decoder", 4, 400, &error));
+    g_assert_error(error, YONOS_ERROR, YONOS_ERROR_MODEL);
+    g_test_message("%s", error->message);
+    g_assert_nonnull(strstr(error->message, "decoder-x4 left the rails"));
+    g_error_free(error);
+    tier = "fast";
+    rate = 1e-3;
+}
+
 /* A tier's autoencoder begins with another's E; its D0, of another shape, does not. */
 static void test_shared_encoder(void)
 {
@@ -524,6 +540,7 @@ int main(int argc, char **argv)
     g_test_add_func("/fit/chain", test_chain);
     g_test_add_func("/fit/variants", test_variants);
     g_test_add_func("/fit/plain", test_plain);
+    g_test_add_func("/fit/diverging", test_diverging);
     g_test_add_func("/fit/shared-encoder", test_shared_encoder);
     g_test_add_func("/fit/half", test_half);
 #ifdef HAVE_VULKAN

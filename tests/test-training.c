@@ -6,6 +6,7 @@
 #include "models/compact.h"
 #include "ops/ops.h"
 #include "optimizer.h"
+#include "rails.h"
 
 #include <math.h>
 
@@ -74,8 +75,8 @@ static YonosOptimizer *one_weight(YonosGraph *g, YonosExecutor **ex)
     YonosTensorId x = yonos_graph_input(g, "x", YONOS_F32, (YonosShape){1, 1, 1, 1});
     YonosTensorId one = yonos_graph_input(g, "dloss", YONOS_F32, (YonosShape){1, 1, 1, 1});
     YonosTensorId w = yonos_graph_param(g, "w.weight", (YonosShape){1, 1, 1, 1});
-    YonosBufferId gradients = yonos_graph_differentiate(
-        g, yonos_l1(g, yonos_conv(g, x, w, YONOS_NONE, (YonosConvParams){0}), x), one);
+    YonosBufferId gradients =
+        yonos_graph_differentiate(g, yonos_l1(g, yonos_conv(g, x, w, YONOS_NONE, (YonosConvParams){0}), x), one);
 
     g_assert_true(yonos_graph_check(g, NULL));
     *ex = yonos_cpu_executor_new(g, YONOS_CPU_SINGLE, NULL);
@@ -141,11 +142,25 @@ static void test_slope(void)
     yonos_graph_free(g);
 }
 
+/* Losses of much spread, around a level that falls, are no divergence; a level that rises to four times is, soon. */
+static void test_rails(void)
+{
+    YonosRails rails = {0};
+    guint step = 0;
+
+    for (; step < 5000; step++)
+        g_assert_false(yonos_rails_left(&rails, (1 + exp(-0.01 * step)) * exp(0.5 * yonos_random_normal(SEED, step))));
+    g_assert_false(yonos_rails_left(&rails, INFINITY));
+    while (!yonos_rails_left(&rails, 8))
+        g_assert_cmpuint(++step, <, 5100);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/training/overfits-one-crop", test_overfits_one_crop);
     g_test_add_func("/training/loss-scale", test_loss_scale);
     g_test_add_func("/training/slope", test_slope);
+    g_test_add_func("/training/rails", test_rails);
     return g_test_run();
 }

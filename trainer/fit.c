@@ -12,6 +12,7 @@
 #include "noise.h"
 #include "ops/ops.h"
 #include "progress.h"
+#include "rails.h"
 #include "ranks.h"
 
 #include <math.h>
@@ -33,6 +34,7 @@ typedef struct {
     char *name, *run;
     float *levels[4];  /* by level_names, {batch, ...} */
     float *origins[5]; /* by origin_names, {batch, 2} */
+    YonosRails rails;
 } Fit;
 
 static const char *const level_names[] = {"a", "s", "omega", "time"};
@@ -337,6 +339,13 @@ static gboolean step(Fit *f, GError **error)
         !yonos_optimizer_step(f->optimizer, f->executor, &op, &norm, error))
         return FALSE;
     yonos_ranks_mean(&loss, 1);
+    if (yonos_rails_left(&f->rails, loss)) {
+        g_set_error(error, YONOS_ERROR, YONOS_ERROR_MODEL,
+                    "%s left the rails before step %" G_GUINT64_FORMAT
+                    ": its loss was %.4g and is %.4g now. Remove %s's checkpoints and begin anew with a rate below %g.",
+                    f->name, f->optimizer->step, f->rails.lowest, f->rails.mean, f->name, f->p->rate);
+        return FALSE;
+    }
     return !f->progress || yonos_progress_step(f->progress, loss, norm, op.rate, error);
 }
 

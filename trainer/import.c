@@ -20,7 +20,7 @@ static gboolean embeds(const char *name)
 
 /* Writes the graph's parameters, the model's of the same names, as the result of a stage; a decoder's are the model's
  * `decoder`*. */
-static gboolean leave(const YonosModelFile *model, const YonosGraph *g, const char *stage, const char *decoder,
+static gboolean leave(const YonosModelFile *model, YonosGraph *g, const char *stage, const char *decoder,
                       const char *folder, GError **error)
 {
     GHashTable *metadata = g_hash_table_new(g_str_hash, g_str_equal);
