@@ -20,7 +20,7 @@ static gboolean
 is_other (const GstYonosSettings * s, const GstYonosSettings * than)
 {
   return s->scale != than->scale || g_strcmp0 (s->model, than->model) != 0
-      || (!s->model && s->tier != than->tier)
+      || (!s->model && (s->tier != than->tier || s->content != than->content))
       || g_strcmp0 (s->device, than->device) != 0
       || s->max_memory != than->max_memory || s->in_flight != than->in_flight
       || (s->enabled && !than->enabled)

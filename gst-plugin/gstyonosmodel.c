@@ -68,16 +68,29 @@ gst_yonos_post (GstYonosUpscale * self, GstMessageType type,
 }
 
 static gchar *
-shipped_model (GstYonosTier tier, gint scale)
+shipped_model (GstYonosTier tier, const gchar * set, gint scale)
 {
   const gchar *dir = g_getenv ("YONOS_MODEL_PATH");
-  gchar *name = g_strdup_printf ("%s-x%d.safetensors", tiers[tier].value_nick,
-      scale);
+  gchar *name = g_strdup_printf ("%s%s-x%d.safetensors", tiers[tier].value_nick,
+      set, scale);
   gchar *path = g_build_filename (dir && *dir ? dir : YONOS_MODEL_DIR, name,
       NULL);
 
   g_free (name);
   return path;
+}
+
+/* Of the content's set or, where the tier has none, of the clean one. */
+static gchar *
+model_of_tier (const GstYonosSettings * s, GstYonosTier tier, gint scale)
+{
+  if (s->content == GST_YONOS_CONTENT_VIDEO) {
+    gchar *path = shipped_model (tier, "-video", scale);
+    if (g_file_test (path, G_FILE_TEST_IS_REGULAR))
+      return path;
+    g_free (path);
+  }
+  return shipped_model (tier, "", scale);
 }
 
 static void
@@ -99,7 +112,7 @@ gst_yonos_model_list (const GstYonosSettings * s, gint scale,
     return;
   }
   for (gint tier = GST_YONOS_TIER_QUALITY; tier >= GST_YONOS_TIER_FAST; tier--) {
-    gchar *path = shipped_model (tier, scale);
+    gchar *path = model_of_tier (s, tier, scale);
     gboolean there = g_file_test (path, G_FILE_TEST_IS_REGULAR);
 
     /* What is asked for by name is named where it is missing. */
@@ -109,7 +122,7 @@ gst_yonos_model_list (const GstYonosSettings * s, gint scale,
       g_free (path);
   }
   if (networks->len == 0)
-    append (networks, shipped_model (GST_YONOS_TIER_FAST, scale), "fast");
+    append (networks, model_of_tier (s, GST_YONOS_TIER_FAST, scale), "fast");
   else if (automatic && !yonos_upscaler_has_gpu (s->device))
     g_array_remove_range (networks, 0, networks->len - 1);
 }

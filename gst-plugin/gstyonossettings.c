@@ -4,6 +4,7 @@
 
 #define DEFAULT_SCALE 2
 #define DEFAULT_TIER GST_YONOS_TIER_AUTO
+#define DEFAULT_CONTENT GST_YONOS_CONTENT_CLEAN
 #define DEFAULT_DEVICE "auto"
 #define DEFAULT_SEED 0
 #define DEFAULT_NOISE YONOS_NOISE_FIXED
@@ -20,6 +21,7 @@ enum
   PROP_SCALE,
   PROP_MODEL,
   PROP_TIER,
+  PROP_CONTENT,
   PROP_DEVICE,
   PROP_SEED,
   PROP_NOISE,
@@ -45,6 +47,23 @@ scale_get_type (void)
 
   if (g_once_init_enter (&type))
     g_once_init_leave (&type, g_enum_register_static ("GstYonosScale", values));
+  return type;
+}
+
+static GType
+content_get_type (void)
+{
+  static gsize type = 0;
+  static const GEnumValue values[] = {
+    {GST_YONOS_CONTENT_CLEAN, "Pictures, and video without visible artefacts",
+        "clean"},
+    {GST_YONOS_CONTENT_VIDEO, "Noisy or strongly compressed video", "video"},
+    {0, NULL, NULL},
+  };
+
+  if (g_once_init_enter (&type))
+    g_once_init_leave (&type, g_enum_register_static ("GstYonosContent",
+            values));
   return type;
 }
 
@@ -101,6 +120,9 @@ set_property (GObject * object, guint id, const GValue * value,
       break;
     case PROP_TIER:
       s->tier = g_value_get_enum (value);
+      break;
+    case PROP_CONTENT:
+      s->content = g_value_get_enum (value);
       break;
     case PROP_DEVICE:
       g_free (s->device);
@@ -161,6 +183,9 @@ get_property (GObject * object, guint id, GValue * value, GParamSpec * pspec)
     case PROP_TIER:
       g_value_set_enum (value, s->tier);
       break;
+    case PROP_CONTENT:
+      g_value_set_enum (value, s->content);
+      break;
     case PROP_DEVICE:
       g_value_set_string (value, s->device);
       break;
@@ -200,6 +225,7 @@ gst_yonos_settings_init (GstYonosSettings * s)
 {
   s->scale = DEFAULT_SCALE;
   s->tier = DEFAULT_TIER;
+  s->content = DEFAULT_CONTENT;
   s->device = g_strdup (DEFAULT_DEVICE);
   s->seed = DEFAULT_SEED;
   s->noise = DEFAULT_NOISE;
@@ -253,6 +279,10 @@ gst_yonos_settings_install (GObjectClass * klass)
           "Which of the models in the installed folder, or in "
           "$YONOS_MODEL_PATH, to use where the model property is not set",
           gst_yonos_tier_get_type (), DEFAULT_TIER, playing));
+  g_object_class_install_property (klass, PROP_CONTENT,
+      g_param_spec_enum ("content", "Content",
+          "What the input is like: which of a tier's models to use, where it has "
+          "one for each", content_get_type (), DEFAULT_CONTENT, playing));
   g_object_class_install_property (klass, PROP_DEVICE,
       g_param_spec_string ("device", "Device",
           "auto (the first GPU, else the CPU), cpu, or a Vulkan device's "
@@ -305,4 +335,5 @@ gst_yonos_settings_install (GObjectClass * klass)
   gst_type_mark_as_plugin_api (scale_get_type (), 0);
   gst_type_mark_as_plugin_api (noise_get_type (), 0);
   gst_type_mark_as_plugin_api (gst_yonos_tier_get_type (), 0);
+  gst_type_mark_as_plugin_api (content_get_type (), 0);
 }

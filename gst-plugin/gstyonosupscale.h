@@ -26,6 +26,12 @@ typedef enum
 
 typedef enum
 {
+  GST_YONOS_CONTENT_CLEAN,
+  GST_YONOS_CONTENT_VIDEO,
+} GstYonosContent;
+
+typedef enum
+{
   GST_YONOS_QOS_OFF,
   GST_YONOS_QOS_DROP,
   GST_YONOS_QOS_LADDER,
@@ -36,6 +42,7 @@ typedef struct
   gint scale;
   gchar *model;
   GstYonosTier tier;
+  GstYonosContent content;
   gchar *device;
   guint64 seed;
   YonosNoise noise;

@@ -277,6 +277,36 @@ static void test_tiers(void)
     model_remove(balanced);
 }
 
+/* A model for the content where the tier has one, the clean one where it has none. */
+static void test_content(void)
+{
+    char *clean = model_make("fast-x2.safetensors", 2, TRUE), *video = model_make("fast-video-x2.safetensors", 2, TRUE);
+    char *balanced = model_make("balanced-x2.safetensors", 2, TRUE);
+    GstElement *el = element_new(NULL, "cpu");
+    GstBus *bus = gst_bus_new();
+    GstHarness *h;
+    int n = 0;
+
+    g_setenv("YONOS_MODEL_PATH", folder, TRUE);
+    h = element_start(el, bus, CAPS, NULL);
+    frame(h, n++);
+    g_assert_true(stat_is(el, "model", clean));
+    gst_util_set_object_arg(G_OBJECT(el), "content", "video");
+    wait_for(h, &n, "model", video);
+    gst_util_set_object_arg(G_OBJECT(el), "tier", "balanced");
+    wait_for(h, &n, "model", balanced);
+    gst_util_set_object_arg(G_OBJECT(el), "tier", "fast");
+    wait_for(h, &n, "model", video);
+    gst_util_set_object_arg(G_OBJECT(el), "content", "clean");
+    wait_for(h, &n, "model", clean);
+    element_stop(h, el);
+    gst_object_unref(el);
+    gst_object_unref(bus);
+    model_remove(clean);
+    model_remove(video);
+    model_remove(balanced);
+}
+
 /* Lets frames through from *n on until they are that many times larger. */
 static void wait_for_scale(GstHarness *h, int *n, int scale)
 {
@@ -537,6 +567,7 @@ int main(int argc, char **argv)
     g_test_add_func("/element/swap/300-frames", test_swaps);
     g_test_add_func("/element/swap/broken", test_broken);
     g_test_add_func("/element/swap/tiers", test_tiers);
+    g_test_add_func("/element/swap/content", test_content);
     g_test_add_func("/element/swap/scale", test_scale);
     g_test_add_func("/element/swap/scale-in-flight", test_scale_in_flight);
     g_test_add_func("/element/swap/scale-too-late", test_scale_too_late);
