@@ -22,7 +22,8 @@ gst_yonos_stats_set_network (GstElement * el, GstYonosStats * stats,
       info->driver, "precision", G_TYPE_STRING, info->precision, "kernels",
       G_TYPE_STRING, info->kernels, "images", G_TYPE_STRING, images, "tier",
       G_TYPE_STRING, tier, "model", G_TYPE_STRING, model, "model-hash",
-      G_TYPE_STRING, hash, NULL);
+      G_TYPE_STRING, hash, "tiles", G_TYPE_INT, yonos_upscaler_tiles (up),
+      "memory", G_TYPE_UINT64, (guint64) yonos_upscaler_memory (up), NULL);
 
   GST_OBJECT_LOCK (el);
   if (stats->network)

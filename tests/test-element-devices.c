@@ -64,6 +64,33 @@ static void test_too_little_memory(void)
     gst_object_unref(el);
 }
 
+/* What a limit does is in the statistics. */
+static void test_tiles(void)
+{
+    const guint most = 8;
+    GstElement *el = element_new(model, "cpu");
+    GstBus *bus = gst_bus_new();
+    GstStructure *stats;
+    GstHarness *h;
+    guint64 memory;
+    int tiles;
+
+    g_object_set(el, "max-memory", most, NULL);
+    h = element_start(el, bus, "video/x-raw,format=RGB,framerate=25/1,width=320,height=180", NULL);
+    g_assert_cmpint(element_push(h), ==, GST_FLOW_OK);
+    element_check_silent(bus);
+    g_object_get(el, "stats", &stats, NULL);
+    g_assert_true(gst_structure_get(stats, "tiles", G_TYPE_INT, &tiles, "memory", G_TYPE_UINT64, &memory, NULL));
+    g_test_message("%d tiles, %.1f MiB", tiles, (double)memory / 1048576);
+    g_assert_cmpint(tiles, >, 1);
+    g_assert_cmpuint(memory, >, 1 << 20);
+    g_assert_cmpuint(memory, <=, most << 20);
+    gst_structure_free(stats);
+    element_stop(h, el);
+    gst_object_unref(bus);
+    gst_object_unref(el);
+}
+
 static void test_null_is_auto(void)
 {
     GstElement *el = element_new(model, NULL);
@@ -320,6 +347,7 @@ int main(int argc, char **argv)
     small_model_write(model, 2, SEED);
     g_test_add_func("/element/device/absent", test_absent);
     g_test_add_func("/element/device/too-little-memory", test_too_little_memory);
+    g_test_add_func("/element/device/tiles", test_tiles);
     g_test_add_func("/element/device/null-is-auto", test_null_is_auto);
 #ifdef HAVE_VULKAN
     add_vulkan_tests();

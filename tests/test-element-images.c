@@ -13,6 +13,7 @@
 #define N_FRAMES 4
 #define DEVICE "llvmpipe"
 #define SEED 20261128
+#define LITTLE "17" /* MiB; what the driver itself takes on top is not counted */
 
 static char *model;
 
@@ -84,6 +85,7 @@ typedef struct {
     const char *large; /* caps; the rest follows */
     gboolean in, out;
     const char *more; /* properties */
+    gboolean tiled;   /* expected */
 } Case;
 
 /* Between upload and enlarger is a thread, as between most elements of a real pipeline. */
@@ -121,6 +123,19 @@ static GError *play(GstElement *pipeline)
     gst_message_unref(message);
     gst_object_unref(bus);
     return error;
+}
+
+static int tiles_of(GstElement *pipeline)
+{
+    GstElement *el = gst_bin_get_by_name(GST_BIN(pipeline), "up");
+    GstStructure *stats;
+    int tiles = 0;
+
+    g_object_get(el, "stats", &stats, NULL);
+    g_assert_true(gst_structure_get_int(stats, "tiles", &tiles));
+    gst_structure_free(stats);
+    gst_object_unref(el);
+    return tiles;
 }
 
 /* A text of the statistics, to be freed. */
@@ -163,6 +178,7 @@ static GstBuffer *run(const Case *c, const char *way, gboolean reference, GstVid
 
     g_assert_no_error(play(pipeline));
     check_way(pipeline, "up", way);
+    g_assert_cmpint(tiles_of(pipeline) > 1, ==, c->tiled);
     g_assert_cmpuint(small.n, ==, N_FRAMES);
     g_assert_cmpuint(large.n, ==, N_FRAMES);
     if (reference)
@@ -209,11 +225,11 @@ static void check_ways(const Case *c, gboolean reference)
 static void test_images(gconstpointer data)
 {
     /* vulkanupload and vulkandownload of 1.26 skew NV12 whose rows are padded */
-    static const Case cases[] = {{"NV12", 32, 18, ",width=64", 0, 0, NULL},
-                                 {"NV12", 36, 17, ",width=108", 0, 0, NULL},
-                                 {"RGBA", 34, 18, ",width=51", 0, 0, NULL},
-                                 {"BGRA", 33, 17, ",width=132", 0, 0, NULL},
-                                 {"RGBA", 24, 18, ",format=NV12,width=48", 0, 0, NULL}};
+    static const Case cases[] = {{"NV12", 32, 18, ",width=64", 0, 0, NULL, FALSE},
+                                 {"NV12", 36, 17, ",width=108", 0, 0, NULL, FALSE},
+                                 {"RGBA", 34, 18, ",width=51", 0, 0, NULL, FALSE},
+                                 {"BGRA", 33, 17, ",width=132", 0, 0, NULL, FALSE},
+                                 {"RGBA", 24, 18, ",format=NV12,width=48", 0, 0, NULL, FALSE}};
     int kind = GPOINTER_TO_INT(data);
 
     for (guint k = 0; !is_without_images() && k < G_N_ELEMENTS(cases); k++) {
@@ -233,7 +249,7 @@ static void test_network(gconstpointer data)
 {
     int kind = GPOINTER_TO_INT(data);
     char *more = g_strdup_printf("model=%s device=" DEVICE, model);
-    Case c = {"NV12", 36, 18, ",width=72", (kind & 1) != 0, (kind & 2) != 0, more};
+    Case c = {"NV12", 36, 18, ",width=72", (kind & 1) != 0, (kind & 2) != 0, more, FALSE};
 
     if (!is_without_images()) {
         check_ways(&c, FALSE);
@@ -246,11 +262,35 @@ static void test_network(gconstpointer data)
     g_free(more);
 }
 
+/* In so little memory that a frame is made in tiles, it is what it is as a whole. Tiles that are reduced afterwards go
+ * by the host. */
+static void test_tiles(gconstpointer data)
+{
+    static const char *const sizes[][2] = {{",width=400", "shared"}, {",width=350", "copied"}};
+    int kind = GPOINTER_TO_INT(data);
+    char *whole = g_strdup_printf("model=%s device=" DEVICE, model);
+    char *tiled = g_strdup_printf("%s max-memory=" LITTLE, whole);
+
+    for (guint k = 0; !is_without_images() && k < G_N_ELEMENTS(sizes); k++) {
+        Case c = {"RGBA", 200, 150, sizes[k][0], (kind & 1) != 0, (kind & 2) != 0, whole, FALSE};
+        GstVideoInfo info;
+        GstBuffer *a = run(&c, "shared", FALSE, &info), *b;
+        c.more = tiled;
+        c.tiled = TRUE;
+        b = run(&c, sizes[k][1], FALSE, &info);
+        check_near(&info, a, b);
+        gst_buffer_unref(a);
+        gst_buffer_unref(b);
+    }
+    g_free(whole);
+    g_free(tiled);
+}
+
 /* A device of our own that would multiply by cooperative matrices, which a shared one does not, is not given up. */
 static void test_matrices(void)
 {
     char *more = g_strdup_printf("model=%s device=" DEVICE, model), *kernels;
-    Case c = {"RGBA", 24, 16, ",width=48", TRUE, TRUE, more};
+    Case c = {"RGBA", 24, 16, ",width=48", TRUE, TRUE, more, FALSE};
     Seen small = {0}, large = {0};
     GstElement *pipeline;
     GstVideoInfo info;
@@ -273,7 +313,7 @@ static void test_matrices(void)
     g_free(more);
 }
 
-static const Case plain = {"RGBA", 33, 17, ",width=66", TRUE, TRUE, "enabled=false device=" DEVICE};
+static const Case plain = {"RGBA", 33, 17, ",width=66", TRUE, TRUE, "enabled=false device=" DEVICE, FALSE};
 
 static void test_states(void)
 {
@@ -497,8 +537,11 @@ int main(int argc, char **argv)
     for (gsize kind = 1; kind <= 3; kind++) { /* images in, out, both */
         char *path = g_strdup_printf("/element/images/plain/%d", (int)kind);
         char *network = g_strdup_printf("/element/images/network/%d", (int)kind);
+        char *tiles = g_strdup_printf("/element/images/tiles/%d", (int)kind);
         g_test_add_data_func(path, GSIZE_TO_POINTER(kind), test_images);
         g_test_add_data_func(network, GSIZE_TO_POINTER(kind), test_network);
+        g_test_add_data_func(tiles, GSIZE_TO_POINTER(kind), test_tiles);
+        g_free(tiles);
         g_free(network);
         g_free(path);
     }
