@@ -82,14 +82,16 @@ shipped_model (GstYonosTier tier, const gchar * set, gint scale)
 
 /* Of the content's set or, where the tier has none, of the clean one. */
 static gchar *
-model_of_tier (const GstYonosSettings * s, GstYonosTier tier, gint scale)
+model_of_tier (const GstYonosSettings * s, GstYonosTier tier, gint scale,
+    gboolean * of_video)
 {
-  if (s->content == GST_YONOS_CONTENT_VIDEO) {
-    gchar *path = shipped_model (tier, "-video", scale);
-    if (g_file_test (path, G_FILE_TEST_IS_REGULAR))
-      return path;
-    g_free (path);
-  }
+  gchar *path = shipped_model (tier, "-video", scale);
+
+  *of_video = s->content == GST_YONOS_CONTENT_VIDEO
+      && g_file_test (path, G_FILE_TEST_IS_REGULAR);
+  if (*of_video)
+    return path;
+  g_free (path);
   return shipped_model (tier, "", scale);
 }
 
@@ -106,14 +108,20 @@ gst_yonos_model_list (const GstYonosSettings * s, gint scale,
     GArray * networks)
 {
   gboolean automatic = s->tier == GST_YONOS_TIER_AUTO;
+  gboolean of_video, had_video = FALSE;
 
   if (s->model) {
     append (networks, g_strdup (s->model), "model");
     return;
   }
   for (gint tier = GST_YONOS_TIER_QUALITY; tier >= GST_YONOS_TIER_FAST; tier--) {
-    gchar *path = model_of_tier (s, tier, scale);
+    gchar *path = model_of_tier (s, tier, scale, &of_video);
     gboolean there = g_file_test (path, G_FILE_TEST_IS_REGULAR);
+
+    /* A larger one that does not know such content is no better. */
+    if (automatic && of_video && !had_video)
+      g_array_set_size (networks, 0);
+    had_video |= of_video;
 
     /* What is asked for by name is named where it is missing. */
     if (tier == (gint) s->tier || (there && (automatic || tier < (gint) s->tier)))
@@ -122,7 +130,8 @@ gst_yonos_model_list (const GstYonosSettings * s, gint scale,
       g_free (path);
   }
   if (networks->len == 0)
-    append (networks, model_of_tier (s, GST_YONOS_TIER_FAST, scale), "fast");
+    append (networks, model_of_tier (s, GST_YONOS_TIER_FAST, scale, &of_video),
+        "fast");
   else if (automatic && !yonos_upscaler_has_gpu (s->device))
     g_array_remove_range (networks, 0, networks->len - 1);
 }

@@ -15,7 +15,7 @@
 #define CAPS "video/x-raw,format=I420,framerate=25/1,width=10,height=6"
 #define OTHER_CAPS "video/x-raw,format=NV12,framerate=25/1,width=7,height=9"
 
-static char *model;
+static char *folder, *model;
 
 /* Fails unless one frame goes through without a word. */
 static void check_works(GstElement *el, GstBus *bus)
@@ -271,6 +271,44 @@ static void test_trust(void)
     g_unsetenv("YONOS_SELF_CHECK");
 }
 
+/* Of its own accord a GPU takes the largest tier, but of those that know the content. */
+static void test_content(void)
+{
+    static const char *const names[] = {"fast-x2.safetensors", "balanced-x2.safetensors", "fast-video-x2.safetensors"};
+    GstElement *el;
+    GstBus *bus;
+
+    if (skipped())
+        return;
+    el = element_new(NULL, SOFTWARE);
+    bus = gst_bus_new();
+    g_setenv("YONOS_MODEL_PATH", folder, TRUE);
+    for (guint k = 0; k < G_N_ELEMENTS(names); k++) {
+        char *path = g_build_filename(folder, names[k], NULL);
+        small_model_write(path, 2, SEED);
+        g_free(path);
+    }
+    for (guint k = 0; k < 2; k++) {
+        GstHarness *h;
+        GstStructure *stats;
+        gst_util_set_object_arg(G_OBJECT(el), "content", k ? "video" : "clean");
+        h = element_start(el, bus, CAPS, NULL);
+        g_assert_cmpint(element_push(h), ==, GST_FLOW_OK);
+        g_object_get(el, "stats", &stats, NULL);
+        g_assert_true(g_str_has_suffix(gst_structure_get_string(stats, "model"), names[k + 1]));
+        gst_structure_free(stats);
+        element_stop(h, el);
+    }
+    for (guint k = 0; k < G_N_ELEMENTS(names); k++) {
+        char *path = g_build_filename(folder, names[k], NULL);
+        g_remove(path);
+        g_free(path);
+    }
+    g_unsetenv("YONOS_MODEL_PATH");
+    gst_object_unref(bus);
+    gst_object_unref(el);
+}
+
 static void test_fails_at_start(void)
 {
     GstElement *el;
@@ -325,6 +363,7 @@ static void add_vulkan_tests(void)
     g_test_add_func("/element/device/changed-while-playing", test_changed_while_playing);
     g_test_add_func("/element/device/uuid", test_uuid);
     g_test_add_func("/element/device/trust", test_trust);
+    g_test_add_func("/element/device/content", test_content);
     g_test_add_func("/element/device/fails-at-start", test_fails_at_start);
     g_test_add_func("/element/device/cpu-stands-in", test_cpu_stands_in);
     for (guint k = 0; k < G_N_ELEMENTS(faults); k++) {
@@ -337,7 +376,6 @@ static void add_vulkan_tests(void)
 
 int main(int argc, char **argv)
 {
-    char *folder;
     int status;
 
     gst_init(&argc, &argv);
