@@ -132,30 +132,34 @@ static void play_well(GstElement *pipeline)
     g_assert_no_error(error);
 }
 
-static int tiles_of(GstElement *pipeline)
+/* The statistics of an element, to be freed. */
+static GstStructure *stats_of(GstElement *pipeline, const char *name)
 {
-    GstElement *el = gst_bin_get_by_name(GST_BIN(pipeline), "up");
+    GstElement *el = gst_bin_get_by_name(GST_BIN(pipeline), name);
     GstStructure *stats;
-    int tiles = 0;
 
     g_object_get(el, "stats", &stats, NULL);
+    gst_object_unref(el);
+    return stats;
+}
+
+static int tiles_of(GstElement *pipeline)
+{
+    GstStructure *stats = stats_of(pipeline, "up");
+    int tiles = 0;
+
     g_assert_true(gst_structure_get_int(stats, "tiles", &tiles));
     gst_structure_free(stats);
-    gst_object_unref(el);
     return tiles;
 }
 
 /* A text of the statistics, to be freed. */
 static char *text_of(GstElement *pipeline, const char *name, const char *field)
 {
-    GstElement *el = gst_bin_get_by_name(GST_BIN(pipeline), name);
-    GstStructure *stats;
-    char *text;
+    GstStructure *stats = stats_of(pipeline, name);
+    char *text = g_strdup(gst_structure_get_string(stats, field));
 
-    g_object_get(el, "stats", &stats, NULL);
-    text = g_strdup(gst_structure_get_string(stats, field));
     gst_structure_free(stats);
-    gst_object_unref(el);
     return text;
 }
 

@@ -155,10 +155,9 @@ static void start_at_zero(Fit *f)
 /* The file's name for a parameter: a second decoder goes on from a model's second one. */
 static char *name_at_start(const Fit *f, const YonosModelFile *file, const char *name, YonosShape shape)
 {
-    char *second = g_strconcat("perceptual.", name + strcspn(name, ".") + 1, NULL);
+    char *second = yonos_stage_is_adversarial(f->p->stage) ? yonos_model_file_second_name(name) : NULL;
 
-    if (yonos_stage_is_adversarial(f->p->stage) && g_str_has_prefix(name, "decoder.") &&
-        yonos_model_file_has(file, second, shape))
+    if (second && yonos_model_file_has(file, second, shape))
         return second;
     g_free(second);
     return g_strdup(name);

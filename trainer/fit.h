@@ -31,5 +31,6 @@ typedef struct {
 /* Runs a stage to its end, from its newest checkpoint if there is one, and writes its result. A result that is there
  * already is left alone. Progress goes to stdout, a line for a terminal and one every ten seconds elsewhere; the loss
  * log is FOLDER/NAME.csv with the columns step, loss, gradient_norm, rate, seconds (means over 50 steps; seconds of
- * training so far). A loss that rises to three times its lowest (rails.h) is an error; checkpoints stay. On the CPU the result is a function of the parameters alone, however often it was interrupted. */
+ * training so far). A loss that rises to three times its lowest (rails.h) is an error; checkpoints stay. On the CPU the
+ * result is a function of the parameters alone, however often it was interrupted. */
 gboolean yonos_fit(const YonosFitParams *p, gboolean *finished, GError **error);

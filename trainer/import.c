@@ -5,7 +5,6 @@
 #include "models/model-file.h"
 #include "stage.h"
 
-#include <glib/gstdio.h>
 #include <string.h>
 
 #define SIDE YONOS_COMPACT_GRID
@@ -98,10 +97,11 @@ gboolean yonos_import(const char *path, const char *folder, gboolean decoders, G
     if (!yonos_model_file_open(&model, path, 0, error))
         return FALSE;
     tier = yonos_compact_tier(model.tier);
-    if (!tier)
+    if (tier)
+        g_mkdir_with_parents(folder, 0777);
+    else
         g_set_error(error, YONOS_ERROR, YONOS_ERROR_MODEL, "%s is of a tier '%s' that this version does not have.",
                     path, model.tier);
-    g_mkdir_with_parents(folder, 0777);
     ok = tier && (!model.faithful || leave_encoder(&model, folder, error)) &&
          (!tier->student || leave_denoiser(&model, tier, folder, error)) &&
          (!decoders || leave_decoder(&model, tier, "decoder", "decoder.", folder, error)) &&

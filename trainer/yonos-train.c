@@ -43,18 +43,26 @@ static gboolean usage(GError **error, const char *format, ...)
     return FALSE;
 }
 
+/* Takes a command's options out of its arguments. */
+static gboolean parse(const GOptionEntry *entries, const char *description, int *argc, char ***argv, GError **error)
+{
+    GOptionContext *context = g_option_context_new(description);
+    gboolean ok;
+
+    g_option_context_add_main_entries(context, entries, NULL);
+    ok = g_option_context_parse(context, argc, argv, error);
+    g_option_context_free(context);
+    return ok;
+}
+
 static gboolean pack(int argc, char **argv, GError **error)
 {
     int every = 1;
     GOptionEntry entries[] = {{"every", 0, 0, G_OPTION_ARG_INT, &every, "Of videos, take each N-th frame (1)", "N"},
                               {0}};
-    GOptionContext *context = g_option_context_new("FOLDER PACK - make a training pack of images and videos");
     guint n;
-    gboolean ok;
+    gboolean ok = parse(entries, "FOLDER PACK - make a training pack of images and videos", &argc, &argv, error);
 
-    g_option_context_add_main_entries(context, entries, NULL);
-    ok = g_option_context_parse(context, &argc, &argv, error);
-    g_option_context_free(context);
     if (!ok)
         return FALSE;
     if (argc != 3 || every < 1)
@@ -222,12 +230,8 @@ static gboolean fit(int argc, char **argv, GError **error)
         {"quiet", 0, 0, G_OPTION_ARG_NONE, &o.quiet, "No progress line", NULL},
         {"checkpoint", 0, 0, G_OPTION_ARG_INT, &o.checkpoint, "Seconds between checkpoints (120)", "S"},
         {0}};
-    GOptionContext *context = g_option_context_new("STAGE - train a stage of the chain, or go on with it");
-    gboolean ok;
+    gboolean ok = parse(entries, "STAGE - train a stage of the chain, or go on with it", &argc, &argv, error);
 
-    g_option_context_add_main_entries(context, entries, NULL);
-    ok = g_option_context_parse(context, &argc, &argv, error);
-    g_option_context_free(context);
     if (!o.tier)
         o.tier = g_strdup("fast");
     if (!o.device)
@@ -268,12 +272,8 @@ static gboolean export(int argc, char **argv, GError **error)
         {"fidelity", 0, 0, G_OPTION_ARG_DOUBLE, &fidelity, "Default share of the first of two decoders (1)", "0..1"},
         {"fact", 0, 0, G_OPTION_ARG_STRING_ARRAY, &facts, "A line of the model card, for the metadata", "KEY=VALUE"},
         {0}};
-    GOptionContext *context = g_option_context_new("FOLDER MODEL - make a model file of a chain's results");
-    gboolean ok;
+    gboolean ok = parse(entries, "FOLDER MODEL - make a model file of a chain's results", &argc, &argv, error);
 
-    g_option_context_add_main_entries(context, entries, NULL);
-    ok = g_option_context_parse(context, &argc, &argv, error);
-    g_option_context_free(context);
     if (!tier)
         tier = g_strdup("fast");
     if (ok && (argc != 3 || (scale != 2 && scale != 4 && scale != 8) || !yonos_compact_tier(tier)))
@@ -294,12 +294,8 @@ static gboolean import(int argc, char **argv, GError **error)
     GOptionEntry entries[] = {
         {"decoders", 0, 0, G_OPTION_ARG_NONE, &decoders, "Its decoders too, which 'fit' then takes for done", NULL},
         {0}};
-    GOptionContext *context = g_option_context_new("MODEL FOLDER - take a model apart, to tune decoders of it");
-    gboolean ok;
+    gboolean ok = parse(entries, "MODEL FOLDER - take a model apart, to tune decoders of it", &argc, &argv, error);
 
-    g_option_context_add_main_entries(context, entries, NULL);
-    ok = g_option_context_parse(context, &argc, &argv, error);
-    g_option_context_free(context);
     if (!ok)
         return FALSE;
     if (argc != 3)
@@ -316,13 +312,9 @@ static gboolean clips(int argc, char **argv, GError **error)
                               {"side", 0, 0, G_OPTION_ARG_INT, &side, "Their side in pixels (512)", "N"},
                               {"seed", 0, 0, G_OPTION_ARG_INT64, &seed, "Seed of pictures and paths (1)", "N"},
                               {0}};
-    GOptionContext *context = g_option_context_new("PACK FOLDER - make clips of moving pictures, for evaluation");
     YonosPack *pack = NULL;
-    gboolean ok;
+    gboolean ok = parse(entries, "PACK FOLDER - make clips of moving pictures, for evaluation", &argc, &argv, error);
 
-    g_option_context_add_main_entries(context, entries, NULL);
-    ok = g_option_context_parse(context, &argc, &argv, error);
-    g_option_context_free(context);
     if (ok && (argc != 3 || count < 1 || count > 999 || frames < 1 || frames > 9999 || side < 1 || side > 8192))
         ok = usage(error, "'clips' takes a pack and a folder; 1 to 999 clips of 1 to 9999 frames, sides up to 8192.");
     ok = ok && (pack = yonos_pack_open(argv[1], error)) &&

@@ -172,8 +172,7 @@ gboolean yonos_model_file_load(const YonosModelFile *model, YonosExecutor *ex, G
     return ok;
 }
 
-/* The name of the second decoder's tensor, to be freed, or NULL where `name` is not of the first. */
-static char *second_name(const char *name)
+char *yonos_model_file_second_name(const char *name)
 {
     return g_str_has_prefix(name, FIRST) ? g_strconcat(SECOND, name + strlen(FIRST), NULL) : NULL;
 }
@@ -184,7 +183,7 @@ void yonos_model_file_add_perceptual(YonosGraph *graph)
 
     for (guint i = 0; i < n; i++) {
         const YonosParam *param = &g_array_index(graph->params, YonosParam, i);
-        char *name = second_name(param->name);
+        char *name = yonos_model_file_second_name(param->name);
         if (name)
             yonos_graph_param(graph, name, yonos_graph_shape(graph, param->tensor));
         g_free(name);
@@ -199,7 +198,7 @@ gboolean yonos_model_file_mix_decoders(YonosExecutor *ex, const float *weights, 
         const YonosParam *param = &g_array_index(ex->graph->params, YonosParam, i);
         const YonosTensor *t = yonos_graph_at(ex->graph, param->tensor), *second;
         gsize n = yonos_shape_elements(t->shape);
-        char *name = second_name(param->name);
+        char *name = yonos_model_file_second_name(param->name);
         float *mixed;
         if (!name)
             continue;

@@ -42,6 +42,9 @@ gboolean yonos_model_file_read(const YonosModelFile *model, const char *name, Yo
  * others are convolution weights [out, in, kh, kw]. */
 gboolean yonos_model_file_load(const YonosModelFile *model, YonosExecutor *ex, GError **error);
 
+/* The name of the second decoder's tensor, to be freed, or NULL where `name` is not of the first. */
+char *yonos_model_file_second_name(const char *name);
+
 /* Gives the graph a parameter perceptual.* for every decoder.*, so that they are loaded and written with the others; no
  * node uses them. */
 void yonos_model_file_add_perceptual(YonosGraph *graph);
