@@ -295,18 +295,24 @@ static void bicubic_frame(const float *x_h, int n, int y, int x, int scale, floa
     yonos_graph_free(g);
 }
 
-/* The loss of a decoder that adds nothing: bicubic's mean L1 of both frames, and its flicker where both show the same. */
-static double steady_loss(const float *x_h, const float *origins[2], int scale, float weight)
+/* The loss of a decoder that adds nothing: bicubic's mean L1 of both frames, their luma's square error, and the flicker
+ * where both show the same. */
+static double steady_loss(const float *x_h, const float *origins[2], int scale, float luma, float weight)
 {
     static float frame[PAN_FRAME * PAN_FRAME * 3], y[2][PAN_FRAME * PAN_FRAME * 3];
     const int side = PAN_CROP - 2 * YONOS_STAGE_PAN;
-    double l1 = 0, flicker = 0;
+    double l1 = 0, squares = 0, flicker = 0;
 
     for (int n = 0; n < BATCH; n++) {
         for (int k = 0; k < 2; k++) {
             bicubic_frame(x_h, n, (int)origins[k][2 * n], (int)origins[k][2 * n + 1], scale, frame, y[k]);
             for (guint i = 0; i < G_N_ELEMENTS(frame); i++)
                 l1 += fabsf(y[k][i] - frame[i]) / (2.0 * BATCH * G_N_ELEMENTS(frame));
+            for (guint i = 0; i < G_N_ELEMENTS(frame); i += 3) {
+                double off = 0.299 * (y[k][i] - frame[i]) + 0.587 * (y[k][i + 1] - frame[i + 1]) +
+                             0.114 * (y[k][i + 2] - frame[i + 2]);
+                squares += off * off / (2.0 * BATCH * PAN_FRAME * PAN_FRAME);
+            }
         }
         for (int row = 0; row < side; row++)
             for (int i = 0; i < side * 3; i++) {
@@ -317,7 +323,7 @@ static double steady_loss(const float *x_h, const float *origins[2], int scale, 
                 flicker += (at[0] - at[1]) * (at[0] - at[1]) / (3.0 * side * side * BATCH);
             }
     }
-    return l1 + weight * flicker;
+    return l1 + luma * squares + weight * flicker;
 }
 
 /* Stage decoder, steady, of parameters that are zero. */
@@ -325,7 +331,7 @@ static void test_steady(void)
 {
     static const float origin_a[] = {0, 16, 3, 5, 7, 7, 16, 0}, origin_b[] = {16, 0, 4, 5, 7, 7, 9, 13};
     static float x_h[BATCH * PAN_CROP * PAN_CROP * 3];
-    const float *origins[] = {origin_a, origin_b}, weight = 70;
+    const float *origins[] = {origin_a, origin_b}, weight = 70, luma = 4;
     float common[2][2 * BATCH];
 
     for (guint k = 0; k < G_N_ELEMENTS(x_h); k++)
@@ -333,11 +339,15 @@ static void test_steady(void)
     for (int k = 0; k < 4 * BATCH; k++)
         common[k / (2 * BATCH)][k % (2 * BATCH)] = YONOS_STAGE_PAN - origins[k / (2 * BATCH)][k % (2 * BATCH)];
     for (int scale = 2; scale <= 8; scale *= 2) {
-        YonosStageParams params = {
-            .tier = yonos_compact_tier("fast"), .scale = scale, .batch = BATCH, .crop = PAN_CROP, .steady = TRUE};
+        YonosStageParams params = {.tier = yonos_compact_tier("fast"),
+                                   .scale = scale,
+                                   .batch = BATCH,
+                                   .crop = PAN_CROP,
+                                   .steady = TRUE,
+                                   .luma = TRUE};
         YonosGraph *g = yonos_graph_new();
         YonosExecutor *ex = executor_of(g, yonos_stage("decoder")->build(g, &params));
-        double want = steady_loss(x_h, origins, scale, weight);
+        double want = steady_loss(x_h, origins, scale, luma, weight);
         float got;
         put(ex, "x_h", x_h, G_N_ELEMENTS(x_h));
         put(ex, "origin_a", origin_a, 2 * BATCH);
@@ -345,13 +355,15 @@ static void test_steady(void)
         put(ex, "common_a", common[0], 2 * BATCH);
         put(ex, "common_b", common[1], 2 * BATCH);
         put(ex, "one", ones, BATCH);
+        put(ex, "luma", &luma, 1);
         put(ex, "steady", &weight, 1);
         g_assert_true(yonos_executor_run(ex, NULL));
         yonos_executor_read(ex, yonos_graph_find_buffer(g, "loss"), 0, &got, 1, NULL);
-        g_test_message("x%d: loss %g, expected %g, without flicker %g", scale, got, want,
-                       steady_loss(x_h, origins, scale, 0));
+        g_test_message("x%d: loss %g, expected %g, without flicker %g, without luma %g", scale, got, want,
+                       steady_loss(x_h, origins, scale, luma, 0), steady_loss(x_h, origins, scale, 0, weight));
         g_assert_cmpfloat_with_epsilon(got, want, 1e-5 * want);
-        g_assert_cmpfloat(want, >, 1.01 * steady_loss(x_h, origins, scale, 0));
+        g_assert_cmpfloat(want, >, 1.01 * steady_loss(x_h, origins, scale, luma, 0));
+        g_assert_cmpfloat(want, >, 1.01 * steady_loss(x_h, origins, scale, 0, weight));
         yonos_executor_free(ex);
         yonos_graph_free(g);
     }

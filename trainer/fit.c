@@ -70,6 +70,7 @@ static gboolean build(Fit *f, GError **error)
         !write_constant(f->executor, "perceptual", (float)p->perceptual, error) ||
         !write_constant(f->executor, "mesh", (float)p->mesh, error) ||
         !write_constant(f->executor, "crisp", (float)p->crisp, error) ||
+        !write_constant(f->executor, "luma", (float)p->luma, error) ||
         !write_constant(f->executor, "steady", (float)p->steady, error))
         return FALSE;
     f->optimizer = yonos_optimizer_new(g, f->gradients, p->seed);
@@ -402,6 +403,8 @@ static char *describe(const YonosFitParams *p, const char *name)
                     p->params.faithful ? " faithful" : "", p->half ? " half" : "");
     if (p->stage->levels == YONOS_LEVELS_ALL)
         g_string_append_printf(run, " last %g omega %g", p->last, p->omega);
+    if (p->params.luma)
+        g_string_append_printf(run, " luma %g", p->luma);
     if (p->params.steady)
         g_string_append_printf(run, " steady %g", p->steady);
     if (yonos_stage_is_adversarial(p->stage))

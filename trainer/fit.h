@@ -18,11 +18,12 @@ typedef struct {
      * loss counts after a tenth of the steps, in full after two. */
     double perceptual, adversarial, discriminator_rate;
     double last, omega; /* of a denoiser: the share of a batch that is at t = T; the most of a^2 / s^2 that counts */
+    double luma;        /* weight of luma's square error, where params.luma */
     double steady;      /* weight of what flickers, where params.steady */
     double mesh;        /* of what repeats with the latent grid, where params.meshless */
     double crisp;       /* of the strength of edges, where params.crisp */
     const char *start;  /* weights file that trained parameters begin with: those it has of that name and shape; NULL */
-    gboolean half;      /* tensors in fp16 and the loss scaled, on a GPU; on the CPU bf16 products; weights, optimiser in fp32 */
+    gboolean half;      /* on a GPU fp16 tensors and a scaled loss, on the CPU bf16 products; weights, optimiser in fp32 */
     guint checkpoint_every;    /* seconds */
     gboolean quiet;            /* no progress on stdout */
     gboolean (*stopped)(void); /* asked once a step; TRUE: write a checkpoint and end with *finished FALSE */

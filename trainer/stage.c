@@ -159,7 +159,8 @@ static YonosTensorId decoded(YonosGraph *g, const YonosStageParams *p, YonosTens
 /* `sum` and a loss times the input `weight` */
 static YonosTensorId and_weighted(YonosGraph *g, YonosTensorId sum, YonosTensorId loss, const char *weight)
 {
-    YonosTensorId factor = yonos_graph_input(g, weight, YONOS_F32, (YonosShape){1, 1, 1, 1});
+    YonosStageParams once = {.batch = 1};
+    YonosTensorId factor = input(g, &once, weight, 1, 1);
 
     return yonos_add(g, sum, yonos_mix(g, loss, factor, YONOS_NONE, YONOS_NONE), 1);
 }
@@ -187,12 +188,32 @@ static YonosTensorId unsteadiness(YonosGraph *g, const YonosStageParams *p, Yono
                      yonos_window(g, second, input(g, p, "common_b", 1, 2), side, side), input(g, p, "one", 1, 1));
 }
 
+/* BT.601's luma, {n, h, w, 1}, of RGB */
+static YonosTensorId luma(YonosGraph *g, YonosTensorId x)
+{
+    YonosTensorId y = yonos_slice(g, x, 1, 1);
+
+    y = yonos_add(g, y, yonos_slice(g, x, 0, 1), 0.299f / 0.587f);
+    y = yonos_add(g, y, yonos_slice(g, x, 2, 1), 0.114f / 0.587f);
+    return yonos_add(g, y, y, 0.587f - 1);
+}
+
+/* || y - x_h ||_1 + w_y || luma(y) - luma(x_h) ||^2 */
+static YonosTensorId picture_loss(YonosGraph *g, const YonosStageParams *p, YonosTensorId y, YonosTensorId truth)
+{
+    YonosTensorId loss = yonos_l1(g, y, truth);
+
+    if (!p->luma)
+        return loss;
+    return and_weighted(g, loss, yonos_mse(g, luma(g, y), luma(g, truth), input(g, p, "one", 1, 1)), "luma");
+}
+
 typedef struct {
     YonosTensorId y, truth, base;
 } Decoded;
 
-/* || y - x_h ||_1; of a pan's two frames the mean, and w_s || y - y' ||^2. *d receives what was decoded, of a pan its
- * first frame. */
+/* The pictures' loss; of a pan's two frames the mean, and w_s || y - y' ||^2. *d receives what was decoded, of a pan
+ * its first frame. */
 static YonosTensorId fidelity_loss(YonosGraph *g, const YonosStageParams *p, Decoded *d)
 {
     YonosTensorId second, truth, base, loss;
@@ -200,12 +221,12 @@ static YonosTensorId fidelity_loss(YonosGraph *g, const YonosStageParams *p, Dec
     if (!p->steady) {
         d->truth = picture(g, p);
         d->y = decoded(g, p, d->truth, &d->base);
-        return yonos_l1(g, d->y, d->truth);
+        return picture_loss(g, p, d->y, d->truth);
     }
     d->y = panned(g, p, 'a', &d->truth, &d->base);
     second = panned(g, p, 'b', &truth, &base);
-    loss = yonos_l1(g, d->y, d->truth);
-    loss = yonos_add(g, loss, yonos_add(g, yonos_l1(g, second, truth), loss, -1), 0.5f);
+    loss = picture_loss(g, p, d->y, d->truth);
+    loss = yonos_add(g, loss, yonos_add(g, picture_loss(g, p, second, truth), loss, -1), 0.5f);
     return and_weighted(g, loss, unsteadiness(g, p, d->y, second), "steady");
 }
 

@@ -15,6 +15,7 @@ typedef struct {
                            * frames "x_l2a", "x_l2b" and so on */
     gboolean predict_v;   /* the student's output is v^, and z^ = a z_t - s v^; else it is z^ */
     gboolean faithful;    /* the denoiser's input path is the paper's, z_l = E(bicubic(x_l)), instead of E_N(x_l) */
+    gboolean luma;        /* of decoders: luma's square error costs beside L1 */
     gboolean steady;      /* the decoder's crop is two frames of a pan, and what flickers between them costs */
     gboolean meshless;    /* of the perceptual stage: what repeats with the latent grid costs */
     gboolean crisp;       /* of the perceptual stage: edges must be as strong as the original's */

@@ -77,7 +77,8 @@ typedef struct {
     char *tier, *pack, *folder, *device, *set, *predict, *features, *start;
     int scale, batch, crop, checkpoint;
     gint64 steps, seed;
-    double rate, decay, clip, average, perceptual, adversarial, discriminator_rate, steady, mesh, crisp, last, omega;
+    double rate, decay, clip, average, perceptual, adversarial, discriminator_rate, luma, steady, mesh, crisp, last,
+        omega;
     gboolean quiet, faithful, half;
 } FitOptions;
 
@@ -109,6 +110,7 @@ static gboolean fit_run(const FitOptions *o, const char *name, GError **error)
                         .perceptual = o->perceptual,
                         .adversarial = o->adversarial,
                         .discriminator_rate = o->discriminator_rate,
+                        .luma = o->luma,
                         .steady = o->steady,
                         .mesh = o->mesh,
                         .crisp = o->crisp,
@@ -128,6 +130,7 @@ static gboolean fit_run(const FitOptions *o, const char *name, GError **error)
                                   .video = !g_strcmp0(o->set, "video"),
                                   .predict_v = !g_strcmp0(o->predict, "v"),
                                   .faithful = o->faithful,
+                                  .luma = o->luma > 0,
                                   .steady = o->steady > 0,
                                   .meshless = o->mesh > 0,
                                   .crisp = o->crisp > 0,
@@ -157,6 +160,8 @@ static gboolean fit_run(const FitOptions *o, const char *name, GError **error)
         return usage(error, "Only the perceptual stage weighs mesh and crispness, by positive numbers.");
     if (!(o->perceptual >= 0) || !(o->adversarial >= 0) || !(o->discriminator_rate >= 0))
         return usage(error, "The losses' weights and the discriminator's rate cannot be negative.");
+    if (o->luma && (stage->levels != YONOS_LEVELS_LAST || !(o->luma > 0)))
+        return usage(error, "Only decoders' losses weigh luma, by a positive number.");
     if (o->steady && (stage->levels != YONOS_LEVELS_LAST || !(o->steady > 0)))
         return usage(error, "Only decoders can be trained to be steady, by a positive weight.");
     if (o->crop <= (o->steady ? 2 * YONOS_STAGE_PAN : 0) + (yonos_stage_is_adversarial(stage) ? YONOS_STAGE_PHASE : 0))
@@ -218,6 +223,7 @@ static gboolean fit(int argc, char **argv, GError **error)
         {"adversarial", 0, 0, G_OPTION_ARG_DOUBLE, &o.adversarial, "Weight of the adversarial loss (0.001)", "W"},
         {"discriminator-rate", 0, 0, G_OPTION_ARG_DOUBLE, &o.discriminator_rate,
          "Highest learning rate of the discriminator (3e-4)", "R"},
+        {"luma", 0, 0, G_OPTION_ARG_DOUBLE, &o.luma, "Weight of luma's square error beside L1 (0)", "W"},
         {"steady", 0, 0, G_OPTION_ARG_DOUBLE, &o.steady, "Weight of what flickers in pans beside L1 (0)", "W"},
         {"mesh", 0, 0, G_OPTION_ARG_DOUBLE, &o.mesh,
          "Weight of what repeats with the latent grid, beside the perceptual loss (0)", "W"},
