@@ -13,6 +13,15 @@
 #include <string.h>
 #include <unistd.h>
 
+static void windows_clear(YonosNetwork *net)
+{
+    g_clear_pointer(&net->reduce, yonos_plain_free);
+    g_clear_pointer(&net->x_window, g_free);
+    g_clear_pointer(&net->y_window, g_free);
+    g_clear_pointer(&net->z_window, g_free);
+    g_clear_pointer(&net->made, g_free);
+}
+
 static void executor_clear(YonosNetwork *net)
 {
 #ifdef HAVE_VULKAN
@@ -27,14 +36,12 @@ void yonos_network_free(YonosNetwork *net)
         return;
     executor_clear(net);
     yonos_graph_free(net->graph);
-    yonos_plain_free(net->reduce);
+    windows_clear(net);
     g_free(net->note);
-    g_free(net->x_window);
-    g_free(net->y_window);
-    g_free(net->z_window);
-    g_free(net->made);
     g_free(net->weights);
     g_free(net->field);
+    g_free((char *)net->params.model);
+    g_free((char *)net->params.device);
     g_free(net);
 }
 
@@ -50,7 +57,7 @@ const char *yonos_network_note(const YonosNetwork *net)
 
 gsize yonos_network_memory(const YonosNetwork *net)
 {
-    return net->executor->memory;
+    return net->executor ? net->executor->memory : 0;
 }
 
 int yonos_network_tiles(const YonosNetwork *net)
@@ -159,7 +166,7 @@ static gboolean make_field(YonosNetwork *net)
     if (net->noise == YONOS_NOISE_NONE)
         memset(net->field, 0, (gsize)h * w * YONOS_COMPACT_LATENT * sizeof *net->field);
     else
-        yonos_random_field(net->field, fresh ? yonos_random_bits(net->seed, net->n_fresh++) : net->seed, h, w,
+        yonos_random_field(net->field, fresh ? yonos_random_bits(net->seed, net->frame) : net->seed, h, w,
                            YONOS_COMPACT_LATENT);
     net->field_stale = FALSE;
     return TRUE;
@@ -177,8 +184,9 @@ gboolean yonos_network_write_noise(YonosNetwork *net, GError **error)
     return !net->field_stale;
 }
 
-void yonos_network_set_noise(YonosNetwork *net, YonosNoise noise, guint64 seed)
+void yonos_network_set_noise(YonosNetwork *net, YonosNoise noise, guint64 seed, guint64 frame)
 {
+    net->frame = frame;
     if (noise == net->noise && seed == net->seed)
         return;
     net->noise = noise;
@@ -322,6 +330,7 @@ static gboolean windows_make(YonosNetwork *net, GError **error)
     YonosGraph *g = net->graph;
     gsize n = (gsize)p->in_width * p->in_height * 3 * p->scale * p->scale;
 
+    windows_clear(net);
     if (yonos_network_tiles(net) == 1)
         return TRUE;
     net->z_window = g_try_new(float, yonos_shape_elements(yonos_graph_shape(g, net->z)));
@@ -359,6 +368,13 @@ static gboolean use(YonosNetwork *net, MakeExecutor *make, const char *name, GEr
 
     if (!build_whole(net, error))
         return FALSE;
+    while (make != make_cpu && yonos_network_tiles(net) < net->least_tiles)
+        if (!shrink(net)) {
+            g_set_error(error, YONOS_ERROR, YONOS_ERROR_MEMORY,
+                        "The Vulkan device has too little memory even for the smallest tiles; use smaller frames, or the "
+                        "CPU (device=cpu).");
+            return FALSE;
+        }
     while (!executor_make(net, make, name, &failure) &&
            g_error_matches(failure, YONOS_ERROR, YONOS_ERROR_MEMORY) && shrink(net))
         g_clear_error(&failure);
@@ -468,21 +484,23 @@ static gboolean start(YonosNetwork *net, const char *device, GError **error)
     return use_cpu(net, error);
 }
 
-static gboolean open_with(YonosNetwork *net, const YonosModelFile *model, const YonosNetworkParams *p, GError **error)
+static gboolean open_with(YonosNetwork *net, const YonosModelFile *model, GError **error)
 {
+    const YonosNetworkParams *p = &net->params;
     gsize h = (gsize)yonos_compact_padded(p->in_height, p->scale) * p->scale / 8;
     gsize w = (gsize)yonos_compact_padded(p->in_width, p->scale) * p->scale / 8;
     gboolean done;
 
     net->model = model;
-    net->fidelity = net->default_fidelity = model->fidelity;
     net->tier = yonos_compact_tier(model->tier);
     if (!net->tier) {
         g_set_error(error, YONOS_ERROR, YONOS_ERROR_MODEL, "%s is of tier '%s', which this version does not know.",
                     p->model, model->tier);
         return FALSE;
     }
-    net->field = g_try_new(float, h * w * YONOS_COMPACT_LATENT);
+    net->field_stale = TRUE;
+    if (!net->field)
+        net->field = g_try_new(float, h * w * YONOS_COMPACT_LATENT);
     if (!net->field) {
         g_set_error(error, YONOS_ERROR, YONOS_ERROR_MEMORY, "No memory for a frame of %d x %d; use smaller frames.",
                     p->out_width, p->out_height);
@@ -490,7 +508,6 @@ static gboolean open_with(YonosNetwork *net, const YonosModelFile *model, const 
     }
     done = start(net, p->device, error);
     net->model = NULL;
-    net->params.shared = NULL;
     return done;
 }
 
@@ -503,7 +520,8 @@ YonosNetwork *yonos_network_new(const YonosNetworkParams *p, GError **error)
         return NULL;
     net = g_new0(YonosNetwork, 1);
     net->params = *p;
-    net->params.model = net->params.device = NULL;
+    net->params.model = g_strdup(p->model);
+    net->params.device = g_strdup(p->device);
     if (p->in) {
         net->in = *p->in;
         net->out = *p->out;
@@ -511,9 +529,28 @@ YonosNetwork *yonos_network_new(const YonosNetworkParams *p, GError **error)
         net->params.out = &net->out;
     }
     net->seed = p->seed;
-    net->field_stale = TRUE;
-    if (!open_with(net, &model, p, error))
+    net->fidelity = net->default_fidelity = model.fidelity;
+    if (!open_with(net, &model, error))
         g_clear_pointer(&net, yonos_network_free);
     yonos_model_file_clear(&model);
     return net;
+}
+
+gboolean yonos_network_shrink(YonosNetwork *net, GError **error)
+{
+    YonosModelFile model;
+    gboolean done;
+
+    if (net->executor) {
+        net->least_tiles = 2 * yonos_network_tiles(net);
+        net->no_planes = net->no_planes || !net->frames;
+    }
+    executor_clear(net);
+    if (!yonos_model_file_open(&model, net->params.model, net->params.scale, error))
+        return FALSE;
+    done = open_with(net, &model, error);
+    if (!done)
+        net->least_tiles = 0; /* another time there may be more memory */
+    yonos_model_file_clear(&model);
+    return done;
 }

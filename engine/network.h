@@ -17,14 +17,14 @@ typedef struct {
     gsize max_memory; /* bytes; 0: what the device has */
     const YonosFrameFormat *in, *out; /* of frames, which a Vulkan device converts itself; NULL: it gets pictures */
     guint in_flight;                  /* of them, at least 1 */
-    const YonosSharedDevice *shared;  /* as in YonosVulkanOptions; until the network is made */
+    const YonosSharedDevice *shared;  /* as in YonosVulkanOptions; lives as long as the network */
 } YonosNetworkParams;
 
 /* What the network starts from. */
 typedef enum {
     YONOS_NOISE_FIXED, /* one field of the seed for all frames, so that a still picture stays still; at first */
     YONOS_NOISE_NONE,  /* zeros */
-    YONOS_NOISE_FRESH, /* another field every frame: of the seed and the number of frames run with fresh noise before */
+    YONOS_NOISE_FRESH, /* another field every frame: of the seed and the number of frames with fresh noise before */
 } YonosNoise;
 
 /* Where the last frame's time went, in seconds of the host's clock, and how long its network took by the device's own
@@ -36,6 +36,10 @@ typedef struct {
 /* As yonos_upscaler_new, whose sizes are checked. */
 YonosNetwork *yonos_network_new(const YonosNetworkParams *params, GError **error);
 void yonos_network_free(YonosNetwork *network); /* NULL is fine */
+/* While no frame is under way, of a network on a Vulkan device: anew from the model's file, in at least twice as many tiles,
+ * or on the CPU as yonos_network_new. Frames that went by its ring may go by pictures then, never the other way. After a
+ * failure it is only good for trying that again. */
+gboolean yonos_network_shrink(YonosNetwork *network, GError **error);
 
 /* small {in_height, in_width, 3} -> large {out_height, out_width, 3}; adds to the times of upload, compute, download and
  * device. */
@@ -53,7 +57,8 @@ gboolean yonos_network_run_frame(YonosNetwork *network, int ours, GError **error
 /* Whether the last picture is one of finite numbers, by the executor's buffer; waits for all frames. */
 gboolean yonos_network_is_finite(YonosNetwork *network, gboolean *finite, GError **error);
 
-void yonos_network_set_noise(YonosNetwork *network, YonosNoise noise, guint64 seed);
+/* `frame` numbers those with fresh noise. */
+void yonos_network_set_noise(YonosNetwork *network, YonosNoise noise, guint64 seed, guint64 frame);
 void yonos_network_set_fidelity(YonosNetwork *network, float fidelity);
 gboolean yonos_network_has_perceptual(const YonosNetwork *network);
 

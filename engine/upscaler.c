@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "upscaler.h"
+#include "upscaler/parts.h"
 #include "base/error.h"
 #include "cpu/cpu-executor.h"
 #include "frame/packing.h"
-#include "plain.h"
 #ifdef HAVE_VULKAN
-#include "vulkan/vulkan-frames.h"
+#include "vulkan/vulkan-executor.h"
 #endif
 
 #include <math.h>
@@ -13,134 +12,25 @@
 
 #define MAX_SIDE 16384
 
-/* A frame on its way, with the settings of when it was submitted. */
-typedef struct {
-    float *small, *large; /* {h, w, 3} */
-    gboolean lent;        /* they are the network's own */
-    float *small_alpha;   /* {h, w, 1}; NULL: one of the formats has none */
-    YonosNoise noise;
-    guint64 seed;
-    float fidelity, split;
-    YonosUpscalerTimes times;
-    GError *error; /* of a frame that is made */
-} Shot;
-
-struct YonosUpscaler {
-    YonosFrameFormat in, out;
-    YonosNetwork *network; /* NULL: plain bicubic only */
-    struct YonosVulkanFrames *frames; /* the way of frames, by a device that converts them; NULL: they are converted here */
-    YonosDeviceInfo plain_info;       /* what makes frames without network */
-    gsize plain_memory;               /* likewise */
-    char *note;                       /* likewise */
-    YonosPlain *plain;                /* NULL until it is needed */
-    YonosPlain *plain_alpha;
-    float *large_alpha;
-    Shot next; /* its settings */
-    YonosUpscalerTimes times;
-
-    guint depth, first, n; /* shots; the oldest; how many */
-    Shot shots[YONOS_MOST_IN_FLIGHT];
-    GThread *thread; /* makes the shots in their order; NULL: whoever submits does. It owns network and plain while one is
-                        not made */
-    GMutex lock;     /* of first, n and what follows */
-    GCond changed;
-    guint n_made; /* of the n shots, from the first on */
-    gboolean quits;
-};
-
 static double since(gint64 start)
 {
     return 1e-6 * (double)(g_get_monotonic_time() - start);
 }
 
-static guint in_flight_on_gpu(const YonosUpscalerParams *p)
+static void pictures_clear(YonosUpscaler *up)
 {
-    return p->in_flight ? MIN(p->in_flight, YONOS_MOST_IN_FLIGHT) : 2;
-}
-
-/* Columns that the network makes. */
-static int ours_of(const YonosUpscaler *up, const Shot *shot)
-{
-    return up->network ? (int)lrintf(shot->split * (float)up->out.width) : 0;
-}
-
-#ifdef HAVE_VULKAN
-/* Plain bicubic on the device that a network would be on; without one, and where it fails, here. */
-static void frames_open_plain(YonosUpscaler *up, const YonosUpscalerParams *p)
-{
-    YonosVulkanOptions options = {.device = g_ascii_strcasecmp(p->device, "auto") ? p->device : NULL,
-                                  .shared = p->shared,
-                                  .max_memory = (gsize)p->max_memory << 20};
-    GError *failure = NULL;
-
-    if (!yonos_vulkan_frames_wanted() || !yonos_upscaler_has_gpu(p->device))
-        return;
-    up->frames = yonos_vulkan_frames_new_plain(
-        &options, &(YonosVulkanFramesParams){.in = p->in, .out = p->out, .depth = in_flight_on_gpu(p)}, &failure);
-    if (up->frames) {
-        up->plain_info = yonos_vulkan_executor_info(yonos_vulkan_frames_executor(up->frames));
-        up->plain_memory = yonos_vulkan_frames_executor(up->frames)->memory;
-        return;
+    for (guint k = 0; k < YONOS_MOST_IN_FLIGHT; k++) {
+        YonosShot *shot = &up->shots[k];
+        if (!shot->lent) {
+            g_free(shot->small);
+            g_free(shot->large);
+        }
+        shot->small = shot->large = NULL;
+        g_clear_pointer(&shot->small_alpha, g_free);
     }
-    up->note = g_strdup_printf("The GPU cannot be used, so the CPU is. %s", failure->message);
-    g_error_free(failure);
+    g_clear_pointer(&up->plain_alpha, yonos_plain_free);
+    g_clear_pointer(&up->large_alpha, g_free);
 }
-
-static void frames_free(YonosVulkanFrames *frames)
-{
-    yonos_vulkan_frames_free(frames);
-}
-
-static void frames_submit(YonosUpscaler *up, Shot *shot, const YonosFrame *in)
-{
-    gint64 start = g_get_monotonic_time();
-    int ours = ours_of(up, shot);
-    GError *failure = NULL;
-    gboolean fine = yonos_vulkan_frames_begin(up->frames, in, &failure);
-
-    shot->times.to_rgb = since(start);
-    if (fine && ours > 0) {
-        yonos_network_set_noise(up->network, shot->noise, shot->seed);
-        yonos_network_set_fidelity(up->network, shot->fidelity);
-        yonos_network_run_frame(up->network, ours, &failure);
-    } else if (fine) {
-        yonos_vulkan_frames_run_plain(up->frames, &failure);
-    }
-    yonos_vulkan_frames_end(up->frames, failure);
-}
-
-static gboolean frames_collect(YonosUpscaler *up, Shot *shot, const YonosFrame *out, GError **error)
-{
-    YonosVulkanFrameTimes times;
-
-    if (!yonos_vulkan_frames_collect(up->frames, out, &times, error))
-        return FALSE;
-    shot->times.upload = times.upload;
-    shot->times.compute = times.device;
-    shot->times.device = times.by_clock ? times.device : 0;
-    shot->times.download = times.download;
-    shot->times.from_rgb = times.write;
-    return TRUE;
-}
-#else
-static void frames_open_plain(G_GNUC_UNUSED YonosUpscaler *up, G_GNUC_UNUSED const YonosUpscalerParams *p)
-{
-}
-
-static void frames_free(G_GNUC_UNUSED struct YonosVulkanFrames *frames)
-{
-}
-
-static void frames_submit(G_GNUC_UNUSED YonosUpscaler *up, G_GNUC_UNUSED Shot *shot, G_GNUC_UNUSED const YonosFrame *in)
-{
-}
-
-static gboolean frames_collect(G_GNUC_UNUSED YonosUpscaler *up, G_GNUC_UNUSED Shot *shot,
-                               G_GNUC_UNUSED const YonosFrame *out, G_GNUC_UNUSED GError **error)
-{
-    return FALSE;
-}
-#endif
 
 void yonos_upscaler_free(YonosUpscaler *up)
 {
@@ -155,19 +45,12 @@ void yonos_upscaler_free(YonosUpscaler *up)
         g_thread_join(up->thread);
     }
     if (!up->network)
-        frames_free(up->frames);
+        yonos_upscaler_ring_free(up->frames);
     yonos_network_free(up->network);
     yonos_plain_free(up->plain);
-    yonos_plain_free(up->plain_alpha);
-    for (guint k = 0; k < YONOS_MOST_IN_FLIGHT; k++) {
-        g_free(up->shots[k].small_alpha);
-        if (!up->shots[k].lent) {
-            g_free(up->shots[k].small);
-            g_free(up->shots[k].large);
-        }
-    }
-    g_free(up->large_alpha);
+    pictures_clear(up);
     g_free(up->note);
+    g_clear_error(&up->broken);
     g_mutex_clear(&up->lock);
     g_cond_clear(&up->changed);
     g_free(up);
@@ -302,7 +185,7 @@ static gboolean pictures_make(YonosUpscaler *up, GError **error)
     return FALSE;
 }
 
-static gboolean run_plain(YonosUpscaler *up, const Shot *shot, int first, GError **error)
+static gboolean run_plain(YonosUpscaler *up, const YonosShot *shot, int first, GError **error)
 {
     if (!up->plain)
         up->plain = yonos_plain_new(up->in.width, up->in.height, up->out.width, up->out.height, 3, error);
@@ -319,19 +202,23 @@ static void draw_line(const YonosUpscaler *up, float *large, int at)
             large[(gsize)y * up->out.width * 3 + k] = 1;
 }
 
-static const float *made_of(const YonosUpscaler *up, const Shot *shot)
+static const float *made_of(const YonosUpscaler *up, const YonosShot *shot)
 {
     gboolean same_size = up->in.width == up->out.width && up->in.height == up->out.height;
 
-    return same_size && ours_of(up, shot) == 0 ? shot->small : shot->large;
+    return same_size && yonos_upscaler_ours(up, shot) == 0 ? shot->small : shot->large;
 }
 
-static void make(YonosUpscaler *up, Shot *shot)
+static void make(YonosUpscaler *up, YonosShot *shot)
 {
-    int ours = ours_of(up, shot);
+    int ours = yonos_upscaler_ours(up, shot);
 
+    if (up->broken) {
+        shot->error = g_error_copy(up->broken);
+        return;
+    }
     if (up->network) {
-        yonos_network_set_noise(up->network, shot->noise, shot->seed);
+        yonos_network_set_noise(up->network, shot->noise, shot->seed, shot->fresh);
         yonos_network_set_fidelity(up->network, shot->fidelity);
     }
     if ((ours > 0 && !yonos_network_run(up->network, shot->small, shot->large, &shot->times, &shot->error)) ||
@@ -353,7 +240,7 @@ static gpointer make_all(gpointer data)
             g_cond_wait(&up->changed, &up->lock);
             continue;
         }
-        Shot *shot = &up->shots[(up->first + up->n_made) % up->depth];
+        YonosShot *shot = &up->shots[(up->first + up->n_made) % up->depth];
         g_mutex_unlock(&up->lock);
         make(up, shot);
         g_mutex_lock(&up->lock);
@@ -364,16 +251,28 @@ static gpointer make_all(gpointer data)
     return NULL;
 }
 
-/* What the host does of a frame beside the network's device pays on a GPU; on the CPU it takes the same processors. */
-static gboolean flight_make(YonosUpscaler *up, const YonosUpscalerParams *p, GError **error)
+static gboolean is_on_cpu(const YonosUpscaler *up)
 {
-    gboolean on_cpu = !strcmp(yonos_upscaler_device(up), yonos_cpu_info(YONOS_CPU_SINGLE).name);
+    return !strcmp(yonos_upscaler_device(up), yonos_cpu_info(YONOS_CPU_SINGLE).name);
+}
 
-    up->depth = on_cpu && !p->in_flight ? 1 : in_flight_on_gpu(p);
-    if (up->frames)
+/* What the host does of a frame beside the network's device pays on a GPU; on the CPU it takes the same processors. */
+static guint choose_depth(const YonosUpscaler *up, const YonosUpscalerParams *p)
+{
+    return is_on_cpu(up) && !p->in_flight ? 1 : yonos_upscaler_depth_on_gpu(p);
+}
+
+/* By the network's ring, or by pictures, which stay once they are there. */
+static gboolean flight_make(YonosUpscaler *up, GError **error)
+{
+    if (up->network)
+        up->frames = yonos_network_frames(up->network);
+    if (up->frames || up->shots[0].small)
         return TRUE;
-    if (!pictures_make(up, error))
+    if (!pictures_make(up, error)) {
+        pictures_clear(up);
         return FALSE;
+    }
     if (up->depth > 1)
         up->thread = g_thread_try_new("yonos-frames", make_all, up, error);
     return up->depth == 1 || up->thread;
@@ -384,7 +283,7 @@ YonosUpscaler *yonos_upscaler_new(const YonosUpscalerParams *p, GError **error)
     YonosNetworkParams network = {p->model,    p->device,    p->scale,     p->seed,
                                   p->in.width, p->in.height, p->out.width, p->out.height,
                                   (gsize)p->max_memory << 20, &p->in,     &p->out,
-                                  in_flight_on_gpu(p), p->shared};
+                                  yonos_upscaler_depth_on_gpu(p), p->shared};
     YonosUpscaler *up;
     gboolean fine = TRUE;
 
@@ -396,15 +295,16 @@ YonosUpscaler *yonos_upscaler_new(const YonosUpscalerParams *p, GError **error)
     up->in = p->in;
     up->out = p->out;
     up->plain_info = yonos_cpu_info(YONOS_CPU_SINGLE);
-    up->next = (Shot){.seed = p->seed, .fidelity = -1, .split = 1};
+    up->next = (YonosShot){.seed = p->seed, .fidelity = -1, .split = 1};
     if (p->model) {
         up->network = yonos_network_new(&network, error);
         fine = up->network != NULL;
-        up->frames = fine ? yonos_network_frames(up->network) : NULL;
     } else {
-        frames_open_plain(up, p);
+        yonos_upscaler_ring_open_plain(up, p);
     }
-    if (!fine || !flight_make(up, p, error))
+    if (fine)
+        up->depth = choose_depth(up, p);
+    if (!fine || !flight_make(up, error))
         g_clear_pointer(&up, yonos_upscaler_free);
     return up;
 }
@@ -425,7 +325,8 @@ static gboolean warm_up_frames(YonosUpscaler *up, gboolean *finite, GError **err
     YonosFramePacking packing = yonos_frame_packing(&up->in);
     guint8 *zeros = g_malloc0(packing.size);
     YonosFrame in = {{0}, {0}};
-    Shot *shot = &up->shots[0];
+    YonosShot *shot = &up->shots[0];
+    gboolean submitted;
 
     for (guint k = 0; k < packing.planes; k++) {
         in.plane[k] = zeros + packing.offset[k];
@@ -435,17 +336,17 @@ static gboolean warm_up_frames(YonosUpscaler *up, gboolean *finite, GError **err
     shot->seed = up->next.seed;
     shot->noise = up->next.noise;
     shot->split = 1;
-    frames_submit(up, shot, &in);
+    submitted = yonos_upscaler_ring_submit(up, shot, &in, error);
     g_free(zeros);
     *finite = TRUE;
-    return frames_collect(up, shot, NULL, error) &&
+    return submitted && yonos_upscaler_ring_collect(up, shot, NULL, error) &&
            (!up->network || yonos_network_is_finite(up->network, finite, error));
 }
 
 static gboolean warm_up_pictures(YonosUpscaler *up, gboolean *finite, GError **error)
 {
     gsize n = (gsize)up->out.width * up->out.height * 3;
-    Shot *shot = &up->shots[0];
+    YonosShot *shot = &up->shots[0];
 
     memset(shot->small, 0, (gsize)up->in.width * up->in.height * 3 * sizeof *shot->small);
     if (up->network ? !yonos_network_run(up->network, shot->small, shot->large, &shot->times, error)
@@ -480,7 +381,7 @@ guint yonos_upscaler_in_flight(const YonosUpscaler *up)
     return up->n;
 }
 
-static void pictures_submit(YonosUpscaler *up, Shot *shot, const YonosFrame *in)
+static void pictures_submit(YonosUpscaler *up, YonosShot *shot, const YonosFrame *in)
 {
     gint64 start = g_get_monotonic_time();
 
@@ -492,50 +393,63 @@ static void pictures_submit(YonosUpscaler *up, Shot *shot, const YonosFrame *in)
         make(up, shot);
 }
 
-void yonos_upscaler_submit(YonosUpscaler *up, const YonosFrame *in)
+/* Frees its memory and takes less; FALSE: it cannot, and may have lost what it had. */
+static gboolean shrink_network(YonosUpscaler *up)
 {
-    Shot *shot = &up->shots[(up->first + up->n) % up->depth];
+    if (!up->network || is_on_cpu(up))
+        return FALSE;
+    g_clear_error(&up->broken);
+    up->frames = NULL;
+    return yonos_network_shrink(up->network, &up->broken);
+}
+
+gboolean yonos_upscaler_shrink(YonosUpscaler *up)
+{
+    g_assert(up->n == 0);
+    return shrink_network(up) && flight_make(up, &up->broken);
+}
+
+gboolean yonos_upscaler_submit(YonosUpscaler *up, const YonosFrame *in, GError **error)
+{
+    YonosShot *shot = &up->shots[(up->first + up->n) % up->depth];
 
     g_assert(up->n < up->depth);
+    if (up->broken && (up->n > 0 || !yonos_upscaler_shrink(up))) {
+        g_propagate_error(error, g_error_copy(up->broken));
+        return FALSE;
+    }
     shot->noise = up->next.noise;
     shot->seed = up->next.seed;
     shot->fidelity = up->next.fidelity;
     shot->split = up->next.split;
+    shot->fresh = up->n_fresh;
     shot->times = (YonosUpscalerTimes){0};
-    if (up->frames)
-        frames_submit(up, shot, in);
-    else
+    if (up->frames && !yonos_upscaler_ring_submit(up, shot, in, error))
+        return FALSE;
+    if (!up->frames)
         pictures_submit(up, shot, in);
+    if (shot->noise == YONOS_NOISE_FRESH && yonos_upscaler_ours(up, shot) > 0)
+        up->n_fresh++;
     g_mutex_lock(&up->lock);
     up->n++;
     if (!up->thread)
         up->n_made++;
     g_cond_broadcast(&up->changed);
     g_mutex_unlock(&up->lock);
+    return TRUE;
 }
 
-gboolean yonos_upscaler_is_shared(G_GNUC_UNUSED const YonosUpscaler *up)
+gboolean yonos_upscaler_submit_shared(YonosUpscaler *up, const YonosFrame *in, const YonosSharedFrame *from,
+                                      const YonosSharedFrame *to, GError **error)
 {
-#ifdef HAVE_VULKAN
-    return up->frames && yonos_vulkan_frames_are_shared(up->frames);
-#else
-    return FALSE;
-#endif
-}
-
-void yonos_upscaler_submit_shared(YonosUpscaler *up, const YonosFrame *in, G_GNUC_UNUSED const YonosSharedFrame *from,
-                                  G_GNUC_UNUSED const YonosSharedFrame *to)
-{
-#ifdef HAVE_VULKAN
-    yonos_vulkan_frames_share(up->frames, from, to);
-#endif
-    yonos_upscaler_submit(up, in);
+    yonos_upscaler_ring_share(up, from, to);
+    return yonos_upscaler_submit(up, in, error);
 }
 
 /* Waits for the oldest frame and takes it out of the queue; its pictures stay until the next submission. */
-static Shot *take(YonosUpscaler *up)
+static YonosShot *take(YonosUpscaler *up)
 {
-    Shot *shot = &up->shots[up->first];
+    YonosShot *shot = &up->shots[up->first];
 
     g_mutex_lock(&up->lock);
     while (up->n_made == 0)
@@ -547,10 +461,25 @@ static Shot *take(YonosUpscaler *up)
     return shot;
 }
 
-static gboolean pictures_collect(YonosUpscaler *up, Shot *shot, const YonosFrame *out, GError **error)
+/* Pictures are still there when memory was too short for what was made of them. */
+static void make_again(YonosUpscaler *up, YonosShot *shot)
+{
+    g_mutex_lock(&up->lock);
+    while (up->n_made < up->n) /* the network is the thread's until then */
+        g_cond_wait(&up->changed, &up->lock);
+    g_mutex_unlock(&up->lock);
+    while (g_error_matches(shot->error, YONOS_ERROR, YONOS_ERROR_MEMORY) && shrink_network(up)) {
+        g_clear_error(&shot->error);
+        make(up, shot);
+    }
+}
+
+static gboolean pictures_collect(YonosUpscaler *up, YonosShot *shot, const YonosFrame *out, GError **error)
 {
     gint64 start = g_get_monotonic_time();
 
+    if (g_error_matches(shot->error, YONOS_ERROR, YONOS_ERROR_MEMORY))
+        make_again(up, shot);
     if (shot->error) {
         g_propagate_error(error, g_steal_pointer(&shot->error));
         return FALSE;
@@ -567,11 +496,11 @@ static gboolean pictures_collect(YonosUpscaler *up, Shot *shot, const YonosFrame
 
 gboolean yonos_upscaler_collect(YonosUpscaler *up, const YonosFrame *out, GError **error)
 {
-    Shot *shot;
+    YonosShot *shot;
 
     g_assert(up->n > 0);
     shot = take(up);
-    if (up->frames ? !frames_collect(up, shot, out, error) : !pictures_collect(up, shot, out, error))
+    if (up->frames ? !yonos_upscaler_ring_collect(up, shot, out, error) : !pictures_collect(up, shot, out, error))
         return FALSE;
     up->times = shot->times;
     return TRUE;
@@ -580,15 +509,23 @@ gboolean yonos_upscaler_collect(YonosUpscaler *up, const YonosFrame *out, GError
 void yonos_upscaler_drop(YonosUpscaler *up)
 {
     while (up->n > 0) {
-        Shot *shot = take(up);
+        YonosShot *shot = take(up);
         if (up->frames)
-            frames_collect(up, shot, NULL, NULL);
+            yonos_upscaler_ring_collect(up, shot, NULL, NULL);
         g_clear_error(&shot->error);
     }
 }
 
 gboolean yonos_upscaler_run(YonosUpscaler *up, const YonosFrame *in, const YonosFrame *out, GError **error)
 {
-    yonos_upscaler_submit(up, in);
+    GError *failure = NULL;
+
+    while (!yonos_upscaler_submit(up, in, &failure)) {
+        if (!yonos_upscaler_shrink(up)) {
+            g_propagate_error(error, failure);
+            return FALSE;
+        }
+        g_clear_error(&failure);
+    }
     return yonos_upscaler_collect(up, out, error);
 }

@@ -91,26 +91,28 @@ take_outbuf (GstYonosUpscale * self, GstBuffer * inbuf, GstBuffer ** outbuf)
   return flow;
 }
 
-static void
-submit_mapped (GstYonosUpscale * self, GstYonosFrame * in, GstYonosFrame * out)
+static gboolean
+submit_mapped (GstYonosUpscale * self, GstYonosFrame * in, GstYonosFrame * out,
+    GError ** error)
 {
   YonosFrame planes = gst_yonos_frame_planes (in);
 
   if (in->shared.copy || out->shared.copy)
-    yonos_upscaler_submit_shared (self->upscaler, &planes,
+    return yonos_upscaler_submit_shared (self->upscaler, &planes,
         in->shared.copy ? &in->shared : NULL,
-        out->shared.copy ? &out->shared : NULL);
-  else
-    yonos_upscaler_submit (self->upscaler, &planes);
+        out->shared.copy ? &out->shared : NULL, error);
+  return yonos_upscaler_submit (self->upscaler, &planes, error);
 }
 
-/* The frame of inbuf, with the large one if it is made where it will be. */
+/* The frame of inbuf, with the large one if it is made where it will be. *error
+ * says that there is too little memory for it. */
 static GstFlowReturn
-submit_frame (GstYonosUpscale * self, GstBuffer * inbuf, Frame * frame)
+submit_frame (GstYonosUpscale * self, GstBuffer * inbuf, Frame * frame,
+    GError ** error)
 {
   GstYonosFrame in, out = { NULL };
   GstFlowReturn flow;
-  gboolean kept;
+  gboolean submitted, kept;
 
   if (self->images_out && yonos_upscaler_is_shared (self->upscaler)) {
     flow = take_outbuf (self, inbuf, &frame->outbuf);
@@ -121,32 +123,11 @@ submit_frame (GstYonosUpscale * self, GstBuffer * inbuf, Frame * frame)
   }
   if (!gst_yonos_map_in (self, inbuf, &in))
     return GST_FLOW_ERROR;
-  submit_mapped (self, &in, &out);
+  submitted = submit_mapped (self, &in, &out, error);
   kept = gst_yonos_unmap_in (&in);
+  if (!submitted)
+    return GST_FLOW_ERROR;
   frame->inbuf = kept ? gst_buffer_ref (inbuf) : without_memory (inbuf);
-  return GST_FLOW_OK;
-}
-
-/* Takes over inbuf. */
-static GstFlowReturn
-submit (GstYonosUpscale * self, GstBuffer * inbuf)
-{
-  GstYonosFlight *flight = &self->flight;
-  gint64 start = g_get_monotonic_time ();
-  Frame frame = { NULL };
-  GstFlowReturn flow = submit_frame (self, inbuf, &frame);
-
-  gst_buffer_unref (inbuf);
-  if (flow != GST_FLOW_OK) {
-    gst_clear_buffer (&frame.outbuf);
-    return flow;
-  }
-  frame.spent = g_get_monotonic_time () - start;
-  g_array_append_val (flight->frames, frame);
-  if (flight->upscaler != self->upscaler) {
-    flight->upscaler = self->upscaler;
-    gst_yonos_flight_update_latency (self);
-  }
   return GST_FLOW_OK;
 }
 
@@ -236,6 +217,49 @@ gst_yonos_flight_drain (GstYonosUpscale * self)
   }
   if (self->flight.frames->len > 0)
     gst_yonos_flight_clear (self);
+}
+
+/* When a frame is too large for the memory that is left: those before it are
+ * finished, and it is made in smaller tiles. */
+static gboolean
+make_room (GstYonosUpscale * self, Frame * frame, GError ** error)
+{
+  gst_clear_buffer (&frame->outbuf);
+  gst_yonos_flight_drain (self);
+  if (!self->upscaler || !yonos_upscaler_shrink (self->upscaler))
+    return FALSE;
+  g_clear_error (error);
+  gst_yonos_live_shrunk (self);
+  return TRUE;
+}
+
+/* Takes over inbuf. */
+static GstFlowReturn
+submit (GstYonosUpscale * self, GstBuffer * inbuf)
+{
+  GstYonosFlight *flight = &self->flight;
+  gint64 start = g_get_monotonic_time ();
+  Frame frame = { NULL };
+  GError *error = NULL;
+  GstFlowReturn flow;
+
+  do
+    flow = submit_frame (self, inbuf, &frame, &error);
+  while (error && make_room (self, &frame, &error));
+  gst_buffer_unref (inbuf);
+  if (error)
+    return give_up (self, error);
+  if (flow != GST_FLOW_OK) {
+    gst_clear_buffer (&frame.outbuf);
+    return flow;
+  }
+  frame.spent = g_get_monotonic_time () - start;
+  g_array_append_val (flight->frames, frame);
+  if (flight->upscaler != self->upscaler) {
+    flight->upscaler = self->upscaler;
+    gst_yonos_flight_update_latency (self);
+  }
+  return GST_FLOW_OK;
 }
 
 /* --- virtual functions --- */

@@ -385,6 +385,16 @@ gst_yonos_live_swap (GstYonosUpscale * self)
 }
 
 static void
+note_network (GstYonosUpscale * self)
+{
+  const GstYonosNetwork *network = self->live.network;
+
+  gst_yonos_stats_set_network (GST_ELEMENT (self), &self->stats,
+      network->upscaler, gst_yonos_frames_images (self, network->upscaler),
+      network->tier, network->path, network->hash);
+}
+
+static void
 choose (GstYonosUpscale * self, gboolean enabled)
 {
   GstYonosLive *live = &self->live;
@@ -396,9 +406,7 @@ choose (GstYonosUpscale * self, gboolean enabled)
     return;
   live->network = network;
   self->upscaler = network->upscaler;
-  gst_yonos_stats_set_network (GST_ELEMENT (self), &self->stats,
-      network->upscaler, gst_yonos_frames_images (self, network->upscaler),
-      network->tier, network->path, network->hash);
+  note_network (self);
   GST_INFO_OBJECT (self, "tier %s, step %u of %u: %s", network->tier, step,
       steps, live->reason);
   gst_element_post_message (GST_ELEMENT (self),
@@ -437,6 +445,21 @@ gst_yonos_live_before (GstYonosUpscale * self, GstBuffer * inbuf)
   yonos_upscaler_set_fidelity (self->upscaler, s.fidelity);
   yonos_upscaler_set_split (self->upscaler,
       live->network->path ? (gfloat) s.split : 0);
+}
+
+void
+gst_yonos_live_shrunk (GstYonosUpscale * self)
+{
+  const gchar *note = yonos_upscaler_note (self->upscaler);
+
+  note_network (self);
+  if (gst_yonos_on_cpu (self->upscaler))
+    GST_ELEMENT_WARNING (self, RESOURCE, FAILED, ("%s", note), (NULL));
+  else
+    GST_ELEMENT_WARNING (self, RESOURCE, NO_SPACE_LEFT,
+        ("The GPU's memory has become short, so each frame is made in %d tiles "
+            "from now on, which takes longer.",
+            yonos_upscaler_tiles (self->upscaler)), (NULL));
 }
 
 /* --- the last frame --- */

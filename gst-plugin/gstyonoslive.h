@@ -26,6 +26,8 @@ void gst_yonos_live_swap (GstYonosUpscale * self);
 
 /* Sets self->upscaler up for this frame. */
 void gst_yonos_live_before (GstYonosUpscale * self, GstBuffer * inbuf);
+/* That has shrunk since memory was short: says so. */
+void gst_yonos_live_shrunk (GstYonosUpscale * self);
 /* It kept the streaming thread for so many microseconds, and its parts took
  * these times. */
 void gst_yonos_live_after (GstYonosUpscale * self, GstBuffer * inbuf,

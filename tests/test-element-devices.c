@@ -155,6 +155,63 @@ static void test_fails_while_running(gconstpointer data)
     gst_object_unref(el);
 }
 
+#define TALL_CAPS "video/x-raw,format=GRAY8,framerate=25/1,width=20,height=500"
+
+static void push_tall(GstHarness *h, guint k)
+{
+    GstBuffer *buffer = gst_buffer_new_allocate(NULL, 20 * 500, NULL);
+
+    gst_buffer_memset(buffer, 0, (guint8)(20 * k), 20 * 500);
+    GST_BUFFER_PTS(buffer) = k * GST_SECOND / 25;
+    g_assert_cmpint(gst_harness_push(h, buffer), ==, GST_FLOW_OK);
+}
+
+/* Frames go on in smaller tiles, with a warning, and none is lost. */
+static void test_memory_gets_short(void)
+{
+    const guint n = 8;
+    GstElement *el;
+    GstBus *bus;
+    GstHarness *h;
+    GstStructure *stats;
+    int tiles;
+
+    if (skipped())
+        return;
+    el = element_new(model, SOFTWARE);
+    g_object_set(el, "frames-in-flight", 3, NULL);
+    bus = gst_bus_new();
+    h = element_start(el, bus, TALL_CAPS, NULL);
+    for (guint k = 0; k < n; k++) {
+        if (k == 4) {
+            spy_fails_for = 1;
+            spy_result = SPY_OUT_OF_DEVICE_MEMORY;
+            spy_fails = "vkQueueSubmit";
+        }
+        push_tall(h, k);
+    }
+    element_check_message(bus, GST_MESSAGE_WARNING, "memory has become short", "2 tiles");
+    g_object_get(el, "stats", &stats, NULL);
+    g_assert_true(gst_structure_get(stats, "tiles", G_TYPE_INT, &tiles, NULL));
+    g_assert_cmpint(tiles, ==, 2);
+    gst_structure_free(stats);
+    g_assert_true(gst_harness_push_event(h, gst_event_new_eos()));
+    g_assert_cmpuint(gst_harness_buffers_in_queue(h), ==, n);
+    for (guint k = 0; k < n; k++) {
+        GstBuffer *buffer = gst_harness_pull(h);
+        guint8 middle;
+        g_assert_cmpuint(GST_BUFFER_PTS(buffer), ==, k * GST_SECOND / 25);
+        g_assert_cmpuint(gst_buffer_extract(buffer, 40 * 500 + 20, &middle, 1), ==, 1);
+        g_test_message("frame %u: %u", k, middle);
+        g_assert_cmpint(ABS((int)middle - 20 * (int)k), <, 10);
+        gst_buffer_unref(buffer);
+    }
+    element_check_silent(bus);
+    element_stop(h, el);
+    gst_object_unref(bus);
+    gst_object_unref(el);
+}
+
 /* Fails unless the device of that text is the software one. */
 static void check_software(const char *device)
 {
@@ -365,6 +422,7 @@ static void add_vulkan_tests(void)
     g_test_add_func("/element/device/trust", test_trust);
     g_test_add_func("/element/device/content", test_content);
     g_test_add_func("/element/device/fails-at-start", test_fails_at_start);
+    g_test_add_func("/element/device/memory-gets-short", test_memory_gets_short);
     g_test_add_func("/element/device/cpu-stands-in", test_cpu_stands_in);
     for (guint k = 0; k < G_N_ELEMENTS(faults); k++) {
         char *path = g_strconcat("/element/device/", faults[k].name, NULL);

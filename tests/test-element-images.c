@@ -2,6 +2,7 @@
 /* Frames in libgstvulkan's images, in, out and both, on the pipeline's device and on our own, against the plain
  * reference and each other. */
 #include "element-check.h"
+#include "images-check.h"
 #include "reference-frame.h"
 #include "small-model.h"
 #ifdef HAVE_VULKAN
@@ -10,225 +11,22 @@
 
 #include <glib/gstdio.h>
 
-#define N_FRAMES 4
-#define DEVICE "llvmpipe"
 #define SEED 20261128
 #define LITTLE "26" /* MiB; a whole frame of 400 x 120 takes 29, the smallest tiles 25 */
 
 static char *model;
 
-static gboolean is_without_images(void)
-{
-    static const char *const wanted[] = {"vulkanupload", "vulkandownload"};
-    GstElement *el = element_new(NULL, "cpu");
-    GstPad *pad = gst_element_get_static_pad(el, "sink");
-    GstCaps *all = gst_pad_get_pad_template_caps(pad);
-    gboolean without = TRUE;
-
-    for (guint i = 0; i < gst_caps_get_size(all); i++) { /* the last takes any memory, to be refused by name */
-        GstCapsFeatures *f = gst_caps_get_features(all, i);
-        without = without && (gst_caps_features_is_any(f) || !gst_caps_features_contains(f, "memory:VulkanImage"));
-    }
-    for (guint i = 0; i < G_N_ELEMENTS(wanted); i++) {
-        GstElementFactory *factory = gst_element_factory_find(wanted[i]);
-        without = without || !factory;
-        gst_clear_object(&factory);
-    }
-    gst_caps_unref(all);
-    gst_object_unref(pad);
-    gst_object_unref(el);
-    if (without)
-        g_test_skip("this build or this GStreamer is without Vulkan images");
-    return without;
-}
-
-typedef struct {
-    GstBuffer *last;
-    guint n;
-    GstVideoInfo info;
-} Seen;
-
-static GstPadProbeReturn see(GstPad *pad, GstPadProbeInfo *probe, gpointer data)
-{
-    Seen *seen = data;
-    GstCaps *caps = gst_pad_get_current_caps(pad);
-    GstVideoFrame from, to;
-
-    g_assert_true(gst_video_info_from_caps(&seen->info, caps));
-    gst_caps_unref(caps);
-    seen->n++;
-    gst_clear_buffer(&seen->last);
-    /* memory of libgstvulkan cannot be copied */
-    seen->last = gst_buffer_new_allocate(NULL, seen->info.size, NULL);
-    gst_buffer_memset(seen->last, 0, 0, seen->info.size); /* between the rows */
-    g_assert_true(gst_video_frame_map(&from, &seen->info, GST_PAD_PROBE_INFO_BUFFER(probe), GST_MAP_READ));
-    g_assert_true(gst_video_frame_map(&to, &seen->info, seen->last, GST_MAP_WRITE));
-    g_assert_true(gst_video_frame_copy(&to, &from));
-    gst_video_frame_unmap(&to);
-    gst_video_frame_unmap(&from);
-    return GST_PAD_PROBE_OK;
-}
-
-static void watch(GstElement *pipeline, const char *name, const char *pad_name, Seen *seen)
-{
-    GstElement *el = gst_bin_get_by_name(GST_BIN(pipeline), name);
-    GstPad *pad = gst_element_get_static_pad(el, pad_name);
-
-    gst_pad_add_probe(pad, GST_PAD_PROBE_TYPE_BUFFER, see, seen, NULL);
-    gst_object_unref(pad);
-    gst_object_unref(el);
-}
-
-typedef struct {
-    const char *format;
-    int width, height;
-    const char *large; /* caps; the rest follows */
-    gboolean in, out;
-    const char *more; /* properties */
-    gboolean tiled;   /* expected */
-} Case;
-
-/* Between upload and enlarger is a thread, as between most elements of a real pipeline. */
-static GstElement *open_pipeline(const Case *c, Seen *small, Seen *large)
-{
-    char *line = g_strdup_printf(
-        "videotestsrc num-buffers=%d pattern=zone-plate kx2=20 ky2=20 kt=9 ! capsfilter name=size "
-        "caps=video/x-raw,format=%s,width=%d,height=%d ! identity name=small %s ! yonosupscale name=up %s "
-        "! video/x-raw(%s)%s %s ! fakesink name=large",
-        N_FRAMES, c->format, c->width, c->height, c->in ? "! vulkanupload name=upload ! queue" : "", c->more,
-        c->out ? "memory:VulkanImage" : "memory:SystemMemory", c->large, c->out ? "! vulkandownload" : "");
-    GError *error = NULL;
-    GstElement *pipeline = gst_parse_launch(line, &error);
-
-    g_test_message("%s", line);
-    g_assert_no_error(error);
-    watch(pipeline, "small", "src", small);
-    watch(pipeline, "large", "sink", large);
-    g_free(line);
-    return pipeline;
-}
-
-/* To its end; NULL or the error. */
-static GError *play(GstElement *pipeline)
-{
-    GstBus *bus = gst_element_get_bus(pipeline);
-    GError *error = NULL;
-    GstMessage *message;
-
-    gst_element_set_state(pipeline, GST_STATE_PLAYING);
-    message = gst_bus_timed_pop_filtered(bus, 200 * GST_SECOND, GST_MESSAGE_EOS | GST_MESSAGE_ERROR);
-    g_assert_nonnull(message);
-    if (GST_MESSAGE_TYPE(message) == GST_MESSAGE_ERROR)
-        gst_message_parse_error(message, &error, NULL);
-    gst_message_unref(message);
-    gst_object_unref(bus);
-    return error;
-}
-
-static void play_well(GstElement *pipeline)
-{
-    GError *error = play(pipeline);
-
-    g_assert_no_error(error);
-}
-
-/* The statistics of an element, to be freed. */
-static GstStructure *stats_of(GstElement *pipeline, const char *name)
-{
-    GstElement *el = gst_bin_get_by_name(GST_BIN(pipeline), name);
-    GstStructure *stats;
-
-    g_object_get(el, "stats", &stats, NULL);
-    gst_object_unref(el);
-    return stats;
-}
-
-static int tiles_of(GstElement *pipeline)
-{
-    GstStructure *stats = stats_of(pipeline, "up");
-    int tiles = 0;
-
-    g_assert_true(gst_structure_get_int(stats, "tiles", &tiles));
-    gst_structure_free(stats);
-    return tiles;
-}
-
-/* A text of the statistics, to be freed. */
-static char *text_of(GstElement *pipeline, const char *name, const char *field)
-{
-    GstStructure *stats = stats_of(pipeline, name);
-    char *text = g_strdup(gst_structure_get_string(stats, field));
-
-    gst_structure_free(stats);
-    return text;
-}
-
-/* Fails unless its images travel so. */
-static void check_way(GstElement *pipeline, const char *name, const char *way)
-{
-    char *found = text_of(pipeline, name, "images");
-
-    g_assert_cmpstr(found, ==, way);
-    g_free(found);
-}
-
-static void close_pipeline(GstElement *pipeline, Seen *small, Seen *large)
-{
-    gst_element_set_state(pipeline, GST_STATE_NULL);
-    gst_object_unref(pipeline);
-    gst_clear_buffer(&small->last);
-    gst_clear_buffer(&large->last);
-}
-
-/* Its last frame; `reference`: which must be what plain bicubic makes. */
-static GstBuffer *run(const Case *c, const char *way, gboolean reference, GstVideoInfo *info)
-{
-    Seen small = {0}, large = {0};
-    GstElement *pipeline = open_pipeline(c, &small, &large);
-    GstBuffer *last;
-
-    play_well(pipeline);
-    check_way(pipeline, "up", way);
-    g_assert_cmpint(tiles_of(pipeline) > 1, ==, c->tiled);
-    g_assert_cmpuint(small.n, ==, N_FRAMES);
-    g_assert_cmpuint(large.n, ==, N_FRAMES);
-    if (reference)
-        reference_check(&small.info, small.last, &large.info, large.last);
-    *info = large.info;
-    last = g_steal_pointer(&large.last);
-    close_pipeline(pipeline, &small, &large);
-    return last;
-}
-
-static void check_near(const GstVideoInfo *info, GstBuffer *a, GstBuffer *b)
-{
-    GstMapInfo of_a, of_b;
-    guint differ = 0, far = 0;
-
-    g_assert_true(gst_buffer_map(a, &of_a, GST_MAP_READ) && gst_buffer_map(b, &of_b, GST_MAP_READ));
-    g_assert_cmpuint(of_a.size, ==, info->size);
-    g_assert_cmpuint(of_b.size, ==, info->size);
-    for (gsize k = 0; k < info->size; k++) {
-        differ += of_a.data[k] != of_b.data[k];
-        far += ABS((int)of_a.data[k] - (int)of_b.data[k]) > 1;
-    }
-    g_test_message("of %" G_GSIZE_FORMAT " bytes %u differ, %u by more than one", info->size, differ, far);
-    g_assert_cmpuint(far, ==, 0);
-    gst_buffer_unmap(a, &of_a);
-    gst_buffer_unmap(b, &of_b);
-}
-
 /* On the pipeline's device and on our own. */
-static void check_ways(const Case *c, gboolean reference)
+static void check_ways(const ImagesCase *c, gboolean reference)
 {
     GstVideoInfo info, other;
-    GstBuffer *shared = run(c, "shared", reference, &info), *copied;
+    GstBuffer *shared = images_run(c, "shared", reference, &info), *copied;
 
     g_setenv("YONOS_DISABLE_SHARING", "1", TRUE);
-    copied = run(c, "copied", reference, &other);
+    copied = images_run(c, "copied", reference, &other);
     g_unsetenv("YONOS_DISABLE_SHARING");
     g_assert_true(gst_video_info_is_equal(&info, &other));
-    check_near(&info, shared, copied);
+    images_check_near(&info, shared, copied);
     gst_buffer_unref(shared);
     gst_buffer_unref(copied);
 }
@@ -236,15 +34,15 @@ static void check_ways(const Case *c, gboolean reference)
 static void test_images(gconstpointer data)
 {
     /* vulkanupload and vulkandownload of 1.26 skew NV12 whose rows are padded */
-    static const Case cases[] = {{"NV12", 32, 18, ",width=64", 0, 0, NULL, FALSE},
-                                 {"NV12", 36, 17, ",width=108", 0, 0, NULL, FALSE},
-                                 {"RGBA", 34, 18, ",width=51", 0, 0, NULL, FALSE},
-                                 {"BGRA", 33, 17, ",width=132", 0, 0, NULL, FALSE},
-                                 {"RGBA", 24, 18, ",format=NV12,width=48", 0, 0, NULL, FALSE}};
+    static const ImagesCase cases[] = {{"NV12", 32, 18, ",width=64", 0, 0, NULL, FALSE},
+                                       {"NV12", 36, 17, ",width=108", 0, 0, NULL, FALSE},
+                                       {"RGBA", 34, 18, ",width=51", 0, 0, NULL, FALSE},
+                                       {"BGRA", 33, 17, ",width=132", 0, 0, NULL, FALSE},
+                                       {"RGBA", 24, 18, ",format=NV12,width=48", 0, 0, NULL, FALSE}};
     int kind = GPOINTER_TO_INT(data);
 
-    for (guint k = 0; !is_without_images() && k < G_N_ELEMENTS(cases); k++) {
-        Case c = cases[k];
+    for (guint k = 0; !images_are_absent() && k < G_N_ELEMENTS(cases); k++) {
+        ImagesCase c = cases[k];
         GstVideoInfo info;
 
         c.in = (kind & 1) != 0;
@@ -252,7 +50,7 @@ static void test_images(gconstpointer data)
         c.more = "enabled=false device=" DEVICE;
         check_ways(&c, TRUE);
         c.more = "enabled=false device=cpu";
-        gst_buffer_unref(run(&c, "copied", TRUE, &info));
+        gst_buffer_unref(images_run(&c, "copied", TRUE, &info));
     }
 }
 
@@ -260,9 +58,9 @@ static void test_network(gconstpointer data)
 {
     int kind = GPOINTER_TO_INT(data);
     char *more = g_strdup_printf("model=%s device=" DEVICE, model);
-    Case c = {"NV12", 36, 18, ",width=72", (kind & 1) != 0, (kind & 2) != 0, more, FALSE};
+    ImagesCase c = {"NV12", 36, 18, ",width=72", (kind & 1) != 0, (kind & 2) != 0, more, FALSE};
 
-    if (!is_without_images()) {
+    if (!images_are_absent()) {
         check_ways(&c, FALSE);
         c.format = "BGRA";
         c.width = 41;
@@ -282,14 +80,14 @@ static void test_tiles(gconstpointer data)
     char *whole = g_strdup_printf("model=%s device=" DEVICE, model);
     char *tiled = g_strdup_printf("%s max-memory=" LITTLE, whole);
 
-    for (guint k = 0; !is_without_images() && k < G_N_ELEMENTS(sizes); k++) {
-        Case c = {"RGBA", 400, 120, sizes[k][0], (kind & 1) != 0, (kind & 2) != 0, whole, FALSE};
+    for (guint k = 0; !images_are_absent() && k < G_N_ELEMENTS(sizes); k++) {
+        ImagesCase c = {"RGBA", 400, 120, sizes[k][0], (kind & 1) != 0, (kind & 2) != 0, whole, FALSE};
         GstVideoInfo info;
-        GstBuffer *a = run(&c, "shared", FALSE, &info), *b;
+        GstBuffer *a = images_run(&c, "shared", FALSE, &info), *b;
         c.more = tiled;
         c.tiled = TRUE;
-        b = run(&c, sizes[k][1], FALSE, &info);
-        check_near(&info, a, b);
+        b = images_run(&c, sizes[k][1], FALSE, &info);
+        images_check_near(&info, a, b);
         gst_buffer_unref(a);
         gst_buffer_unref(b);
     }
@@ -301,47 +99,47 @@ static void test_tiles(gconstpointer data)
 static void test_matrices(void)
 {
     char *more = g_strdup_printf("model=%s device=" DEVICE, model), *kernels;
-    Case c = {"RGBA", 24, 16, ",width=48", TRUE, TRUE, more, FALSE};
-    Seen small = {0}, large = {0};
+    ImagesCase c = {"RGBA", 24, 16, ",width=48", TRUE, TRUE, more, FALSE};
+    ImagesSeen small = {0}, large = {0};
     GstElement *pipeline;
     GstVideoInfo info;
 
-    if (!is_without_images()) {
+    if (!images_are_absent()) {
         g_setenv("YONOS_PRECISION", "fp16", TRUE);
-        pipeline = open_pipeline(&c, &small, &large);
-        play_well(pipeline);
-        kernels = text_of(pipeline, "up", "kernels");
+        pipeline = images_open(&c, &small, &large);
+        images_play_well(pipeline);
+        kernels = images_text(pipeline, "up", "kernels");
         g_test_message("%s", kernels);
         if (strstr(kernels, "matrices"))
-            check_way(pipeline, "up", "copied");
+            images_check_way(pipeline, "up", "copied");
         g_free(kernels);
-        close_pipeline(pipeline, &small, &large);
+        images_close(pipeline, &small, &large);
         g_setenv("YONOS_DISABLE_COOPMAT", "1", TRUE);
-        gst_buffer_unref(run(&c, "shared", FALSE, &info));
+        gst_buffer_unref(images_run(&c, "shared", FALSE, &info));
         g_unsetenv("YONOS_DISABLE_COOPMAT");
         g_unsetenv("YONOS_PRECISION");
     }
     g_free(more);
 }
 
-static const Case plain = {"RGBA", 33, 17, ",width=66", TRUE, TRUE, "enabled=false device=" DEVICE, FALSE};
+static const ImagesCase plain = {"RGBA", 33, 17, ",width=66", TRUE, TRUE, "enabled=false device=" DEVICE, FALSE};
 
 static void test_states(void)
 {
-    Seen small = {0}, large = {0};
+    ImagesSeen small = {0}, large = {0};
     GstElement *pipeline;
 
-    if (is_without_images())
+    if (images_are_absent())
         return;
-    pipeline = open_pipeline(&plain, &small, &large);
+    pipeline = images_open(&plain, &small, &large);
     for (guint k = 1; k <= 3; k++) {
-        play_well(pipeline);
-        check_way(pipeline, "up", "shared");
+        images_play_well(pipeline);
+        images_check_way(pipeline, "up", "shared");
         g_assert_cmpuint(large.n, ==, k * N_FRAMES);
         reference_check(&small.info, small.last, &large.info, large.last);
         gst_element_set_state(pipeline, k == 1 ? GST_STATE_READY : GST_STATE_NULL);
     }
-    close_pipeline(pipeline, &small, &large);
+    images_close(pipeline, &small, &large);
 }
 
 /* Every frame is of other caps than the one before. */
@@ -360,17 +158,17 @@ static GstPadProbeReturn change(GstPad *pad, G_GNUC_UNUSED GstPadProbeInfo *prob
     return GST_PAD_PROBE_OK;
 }
 
-static void check_changes(const Case *c, Seen *small, Seen *large)
+static void check_changes(const ImagesCase *c, ImagesSeen *small, ImagesSeen *large)
 {
-    GstElement *pipeline = open_pipeline(c, small, large), *el = gst_bin_get_by_name(GST_BIN(pipeline), "small");
+    GstElement *pipeline = images_open(c, small, large), *el = gst_bin_get_by_name(GST_BIN(pipeline), "small");
     GstPad *pad = gst_element_get_static_pad(el, "src");
     guint n = 0;
 
     gst_pad_add_probe(pad, GST_PAD_PROBE_TYPE_BUFFER, change, &n, NULL);
-    play_well(pipeline);
+    images_play_well(pipeline);
     g_assert_cmpuint(n, ==, N_FRAMES);
     g_assert_cmpuint(large->n, ==, N_FRAMES);
-    check_way(pipeline, "up", "shared");
+    images_check_way(pipeline, "up", "shared");
     gst_object_unref(pad);
     gst_object_unref(el);
     gst_element_set_state(pipeline, GST_STATE_NULL);
@@ -380,10 +178,10 @@ static void check_changes(const Case *c, Seen *small, Seen *large)
 /* vulkandownload of 1.26 keeps its pool when caps change, so a second enlarger is in its place. */
 static void test_caps(void)
 {
-    Seen small = {0}, large = {0};
-    Case c = plain;
+    ImagesSeen small = {0}, large = {0};
+    ImagesCase c = plain;
 
-    if (is_without_images())
+    if (images_are_absent())
         return;
     c.large = "";
     c.out = FALSE;
@@ -402,17 +200,17 @@ static void test_caps(void)
 /* The device goes after the element, or the element holds the last reference to it; and the pipeline before either. */
 static void test_teardown(void)
 {
-    Seen small = {0}, large = {0};
+    ImagesSeen small = {0}, large = {0};
     GstElement *pipeline, *el, *upload;
     GstQuery *query;
     GstPad *pad;
 
-    if (is_without_images())
+    if (images_are_absent())
         return;
     for (int element_first = 0; element_first < 2; element_first++) {
         query = gst_query_new_context("gst.vulkan.device");
-        pipeline = open_pipeline(&plain, &small, &large);
-        play_well(pipeline);
+        pipeline = images_open(&plain, &small, &large);
+        images_play_well(pipeline);
         el = gst_bin_get_by_name(GST_BIN(pipeline), "up");
         upload = gst_bin_get_by_name(GST_BIN(pipeline), "upload");
         pad = gst_element_get_static_pad(upload, "sink");
@@ -423,7 +221,7 @@ static void test_teardown(void)
             gst_clear_query(&query);
             gst_element_set_locked_state(el, TRUE);
         }
-        close_pipeline(pipeline, &small, &large);
+        images_close(pipeline, &small, &large);
         gst_element_set_state(el, GST_STATE_NULL);
         gst_object_unref(el);
         gst_clear_query(&query);
@@ -458,38 +256,38 @@ static void probe_sink(GstElement *pipeline, GstPadProbeType type, GstPadProbeCa
 /* A source with one image waits for it, while two frames are in flight. */
 static void test_one_buffer(void)
 {
-    Seen small = {0}, large = {0};
+    ImagesSeen small = {0}, large = {0};
     GstElement *pipeline;
     guint n = 0;
 
-    if (is_without_images())
+    if (images_are_absent())
         return;
-    pipeline = open_pipeline(&plain, &small, &large);
+    pipeline = images_open(&plain, &small, &large);
     probe_sink(pipeline, GST_PAD_PROBE_TYPE_QUERY_DOWNSTREAM, leave_one, &n);
-    play_well(pipeline);
+    images_play_well(pipeline);
     g_assert_cmpuint(n, >, 0);
-    check_way(pipeline, "up", "shared");
+    images_check_way(pipeline, "up", "shared");
     reference_check(&small.info, small.last, &large.info, large.last);
-    close_pipeline(pipeline, &small, &large);
+    images_close(pipeline, &small, &large);
 }
 
 static void test_two(void)
 {
-    Case c = plain;
-    Seen small = {0}, large = {0};
+    ImagesCase c = plain;
+    ImagesSeen small = {0}, large = {0};
     GstElement *pipeline;
 
-    if (is_without_images())
+    if (images_are_absent())
         return;
     c.more = "enabled=false device=" DEVICE " ! queue ! yonosupscale name=second enabled=false device=" DEVICE;
     c.large = "";
-    pipeline = open_pipeline(&c, &small, &large);
-    play_well(pipeline);
-    check_way(pipeline, "up", "shared");
-    check_way(pipeline, "second", "shared");
+    pipeline = images_open(&c, &small, &large);
+    images_play_well(pipeline);
+    images_check_way(pipeline, "up", "shared");
+    images_check_way(pipeline, "second", "shared");
     g_assert_cmpuint(large.n, ==, N_FRAMES);
     g_assert_cmpint(large.info.width, ==, 33 * 4);
-    close_pipeline(pipeline, &small, &large);
+    images_close(pipeline, &small, &large);
 }
 
 #ifdef HAVE_VULKAN
@@ -502,23 +300,72 @@ static GstPadProbeReturn lose(G_GNUC_UNUSED GstPad *pad, G_GNUC_UNUSED GstPadPro
 
 static void test_lost(void)
 {
-    Seen small = {0}, large = {0};
+    ImagesSeen small = {0}, large = {0};
     GstElement *pipeline;
     guint n = 0;
     GError *error;
 
-    if (is_without_images())
+    if (images_are_absent())
         return;
-    pipeline = open_pipeline(&plain, &small, &large);
+    pipeline = images_open(&plain, &small, &large);
     probe_sink(pipeline, GST_PAD_PROBE_TYPE_BUFFER, lose, &n);
     spy_result = SPY_DEVICE_LOST;
-    error = play(pipeline);
+    error = images_play(pipeline);
     spy_fails = NULL;
     g_assert_nonnull(error);
     g_test_message("%s", error->message);
     g_assert_nonnull(strstr(error->message, "was lost"));
     g_error_free(error);
-    close_pipeline(pipeline, &small, &large);
+    images_close(pipeline, &small, &large);
+}
+
+static GstPadProbeReturn shorten(G_GNUC_UNUSED GstPad *pad, G_GNUC_UNUSED GstPadProbeInfo *probe, gpointer data)
+{
+    guint *at = data;
+
+    if (*at < G_MAXUINT) {
+        spy_fails_at = *at;
+        spy_fails_for = 1;
+        spy_fails = "vkQueueSubmit";
+        *at = G_MAXUINT;
+    }
+    return GST_PAD_PROBE_OK;
+}
+
+/* Frames that are images on the shared device go on in smaller tiles. Which submission is ours is not known here; one
+ * of vulkanupload's or vulkandownload's ends the stream. */
+static void test_memory_gets_short(void)
+{
+    char *more = g_strdup_printf("model=%s noise=none device=" DEVICE, model);
+    const ImagesCase c = {"RGBA", 20, 500, "", TRUE, TRUE, more, FALSE};
+    GstVideoInfo info;
+    GstBuffer *want = images_are_absent() ? NULL : images_run(&c, "shared", FALSE, &info);
+    guint shrunk = 0;
+
+    for (guint n = 0; want && n < 8; n++) {
+        ImagesSeen small = {0}, large = {0};
+        GstElement *pipeline = images_open(&c, &small, &large);
+        guint at = n;
+        GError *error;
+        probe_sink(pipeline, GST_PAD_PROBE_TYPE_BUFFER, shorten, &at);
+        spy_result = SPY_OUT_OF_DEVICE_MEMORY;
+        error = images_play(pipeline);
+        spy_fails = NULL;
+        g_test_message("submission %u: %s, %u frames, %d tiles", n, error ? error->message : "no error", large.n,
+                       images_tiles(pipeline));
+        if (!error && images_tiles(pipeline) > 1) {
+            images_check_way(pipeline, "up", "shared");
+            g_assert_cmpuint(large.n, ==, N_FRAMES);
+            images_check_near(&info, want, large.last);
+            shrunk++;
+        }
+        g_assert_true(error || large.n == N_FRAMES);
+        g_clear_error(&error);
+        images_close(pipeline, &small, &large);
+    }
+    g_assert_true(!want || shrunk > 0);
+    gst_clear_buffer(&want);
+    g_free(more);
 }
 
 /* The executor's own memory, but none for images, is more than there is. */
@@ -526,10 +373,10 @@ static void test_no_memory(void)
 {
     GstVideoInfo info;
 
-    if (is_without_images())
+    if (images_are_absent())
         return;
     spy_most_memory = 8 << 20;
-    gst_buffer_unref(run(&plain, "copied", TRUE, &info));
+    gst_buffer_unref(images_run(&plain, "copied", TRUE, &info));
     spy_most_memory = 0;
 }
 #endif
@@ -564,6 +411,7 @@ int main(int argc, char **argv)
     g_test_add_func("/element/images/two", test_two);
 #ifdef HAVE_VULKAN
     g_test_add_func("/element/images/lost", test_lost);
+    g_test_add_func("/element/images/memory-gets-short", test_memory_gets_short);
     g_test_add_func("/element/images/no-memory", test_no_memory);
 #endif
     status = g_test_run();

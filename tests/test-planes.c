@@ -227,7 +227,7 @@ static void submit(YonosVulkanFrames *frames, const Way *w, const Picture *in)
     g_assert_true(yonos_vulkan_frames_begin(frames, &in->frame, &error));
     g_assert_true(w->network ? yonos_vulkan_frames_run(frames, &all, w->ours, &error)
                              : yonos_vulkan_frames_run_plain(frames, &error));
-    yonos_vulkan_frames_end(frames, NULL);
+    g_assert_true(yonos_vulkan_frames_end(frames, NULL, &error));
 }
 
 static void collect(YonosVulkanFrames *frames, const Picture *out)

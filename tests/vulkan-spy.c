@@ -8,7 +8,7 @@
 guint spy_made;
 const char *spy_fails;
 int spy_result;
-guint spy_fails_at;
+guint spy_fails_at, spy_fails_for;
 guint64 spy_most_memory;
 guint spy_transfer_queues;
 gboolean spy_pretends_gpu, spy_drops_barriers, spy_skips_half, spy_skips_all;
@@ -31,7 +31,11 @@ static gpointer real(const char *name)
 
 static gboolean spy_says_no(const char *name)
 {
-    return !g_strcmp0(spy_fails, name) && (spy_fails_at == 0 || spy_fails_at-- == 0);
+    if (g_strcmp0(spy_fails, name) || (spy_fails_at > 0 && spy_fails_at-- > 0))
+        return FALSE;
+    if (spy_fails_for > 0 && --spy_fails_for == 0)
+        spy_fails = NULL;
+    return TRUE;
 }
 
 /* The program's own symbol wins over the loader's, in plugins too. */

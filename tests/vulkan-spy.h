@@ -14,6 +14,7 @@ extern guint spy_made;        /* buffers, allocations, shaders, pipelines, pools
 extern const char *spy_fails; /* every call of this name returns spy_result; NULL: none */
 extern int spy_result;
 extern guint spy_fails_at; /* the calls of that name that still go well before */
+extern guint spy_fails_for; /* and how many then fail; 0: all */
 extern guint64 spy_most_memory; /* bytes: larger allocations fail; 0: all go through */
 extern guint spy_transfer_queues; /* devices say that they have a family of so many queues for copies */
 extern gboolean spy_pretends_gpu;   /* software devices say that they are discrete GPUs */

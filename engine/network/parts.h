@@ -12,7 +12,8 @@
 
 /* What a network is made of, for network.c, which opens it, and run.c. */
 struct YonosNetwork {
-    YonosNetworkParams params; /* without the strings */
+    YonosNetworkParams params; /* with its own strings */
+    int least_tiles;           /* of a Vulkan device's, since fewer were too large */
     YonosFrameFormat in, out;  /* of the params */
     const YonosCompactTier *tier;
     const YonosModelFile *model; /* while it is opened */
@@ -30,7 +31,7 @@ struct YonosNetwork {
     float *made;                           /* the tiles, where the picture is reduced afterwards */
     YonosPlain *reduce;
     YonosNoise noise;
-    guint64 seed, n_fresh;
+    guint64 seed, frame;
     float *field;                            /* of the whole frame */
     gboolean field_stale;                    /* it is an old one, or the executor's */
     float *weights;                          /* as in the model, with two decoders; NULL: it has one */

@@ -469,7 +469,7 @@ static gboolean download(YonosVulkanFrames *f, Slot *s, GError **error)
            submit(f, f->vk->device.download, 1, &s->download, s->made, VK_NULL_HANDLE, s->done, error);
 }
 
-void yonos_vulkan_frames_end(YonosVulkanFrames *f, GError *failure)
+gboolean yonos_vulkan_frames_end(YonosVulkanFrames *f, GError *failure, GError **error)
 {
     Slot *s = newest(f);
 
@@ -481,7 +481,12 @@ void yonos_vulkan_frames_end(YonosVulkanFrames *f, GError *failure)
     if (s->error)
         recover(f, s);
     s->from = s->to = NULL;
+    if (g_error_matches(s->error, YONOS_ERROR, YONOS_ERROR_MEMORY)) {
+        g_propagate_error(error, g_steal_pointer(&s->error));
+        return FALSE;
+    }
     f->pending++;
+    return TRUE;
 }
 
 static gboolean times_read(YonosVulkanFrames *f, Slot *s, YonosVulkanFrameTimes *times, GError **error)

@@ -50,11 +50,13 @@ void yonos_vulkan_frames_share(YonosVulkanFrames *frames, const YonosSharedFrame
 
 /* A frame: begin, which is done with `in` when it returns; then runs; then end, which takes over the error that
  * something in between has failed with. The leftmost `ours` columns are the network's, then come, if `ours` is neither
- * 0 nor the width, a white line and a plain bicubic enlargement. At most `depth` frames may be not yet collected. */
+ * 0 nor the width, a white line and a plain bicubic enlargement. At most `depth` frames may be not yet collected.
+ * End is FALSE with an error where the device's memory is too short (YONOS_ERROR_MEMORY): then there is no such frame,
+ * and those before can be collected. */
 gboolean yonos_vulkan_frames_begin(YonosVulkanFrames *frames, const YonosFrame *in, GError **error);
 gboolean yonos_vulkan_frames_run(YonosVulkanFrames *frames, const YonosVulkanTile *tile, int ours, GError **error);
 gboolean yonos_vulkan_frames_run_plain(YonosVulkanFrames *frames, GError **error); /* all of it bicubic */
-void yonos_vulkan_frames_end(YonosVulkanFrames *frames, GError *failure);
+gboolean yonos_vulkan_frames_end(YonosVulkanFrames *frames, GError *failure, GError **error);
 
 /* Seconds of the last collected frame: by the device's clock, or the host's where it has none (then `upload` and
  * `download` are in `device`). */
