@@ -371,8 +371,8 @@ static gboolean use(YonosNetwork *net, MakeExecutor *make, const char *name, GEr
     while (make != make_cpu && yonos_network_tiles(net) < net->least_tiles)
         if (!shrink(net)) {
             g_set_error(error, YONOS_ERROR, YONOS_ERROR_MEMORY,
-                        "The Vulkan device has too little memory even for the smallest tiles; use smaller frames, or the "
-                        "CPU (device=cpu).");
+                        "The Vulkan device has too little memory (even for the smallest tiles); use smaller frames, or "
+                        "the CPU (device=cpu).");
             return FALSE;
         }
     while (!executor_make(net, make, name, &failure) &&

@@ -36,9 +36,9 @@ typedef struct {
 /* As yonos_upscaler_new, whose sizes are checked. */
 YonosNetwork *yonos_network_new(const YonosNetworkParams *params, GError **error);
 void yonos_network_free(YonosNetwork *network); /* NULL is fine */
-/* While no frame is under way, of a network on a Vulkan device: anew from the model's file, in at least twice as many tiles,
- * or on the CPU as yonos_network_new. Frames that went by its ring may go by pictures then, never the other way. After a
- * failure it is only good for trying that again. */
+/* While no frame is under way, of a network on a Vulkan device: anew from the model's file, in at least twice as many
+ * tiles, or on the CPU as yonos_network_new. Frames that went by its ring may go by pictures then, never the other way.
+ * After a failure it is only good for trying that again. */
 gboolean yonos_network_shrink(YonosNetwork *network, GError **error);
 
 /* small {in_height, in_width, 3} -> large {out_height, out_width, 3}; adds to the times of upload, compute, download and

@@ -397,7 +397,8 @@ static gboolean planes_run(Planes *p, const YonosVulkanOptions *options, GError 
         return FALSE;
     if (yonos_vulkan_frames_begin(frames, &p->given, &failure))
         yonos_vulkan_frames_run_plain(frames, &failure);
-    done = yonos_vulkan_frames_end(frames, failure, error) && yonos_vulkan_frames_collect(frames, &p->made, &times, error);
+    done = yonos_vulkan_frames_end(frames, failure, error) &&
+           yonos_vulkan_frames_collect(frames, &p->made, &times, error);
     yonos_vulkan_frames_free(frames);
     return done;
 }

@@ -213,10 +213,6 @@ static void make(YonosUpscaler *up, YonosShot *shot)
 {
     int ours = yonos_upscaler_ours(up, shot);
 
-    if (up->broken) {
-        shot->error = g_error_copy(up->broken);
-        return;
-    }
     if (up->network) {
         yonos_network_set_noise(up->network, shot->noise, shot->seed, shot->fresh);
         yonos_network_set_fidelity(up->network, shot->fidelity);

@@ -21,8 +21,8 @@ typedef struct {
                              CPU half of the machine's. The frame's own pictures on the host come on top */
     guint in_flight;      /* frames that may be, 1 to YONOS_MOST_IN_FLIGHT; 0: 1 on the CPU, 2 on a GPU */
     const YonosSharedDevice *shared; /* runs it, so that frames may be there, if it is what `device` asks for, for "auto" any
-                                        real GPU, and a device of its own could do no more; lives as long as the upscaler.
-                                        NULL: none */
+                                        real GPU, and a device of its own could do no more; lives as long as the
+                                        upscaler. NULL: none */
 } YonosUpscalerParams;
 
 /* Loads, checks, plans; nothing is allocated per frame afterwards. NULL with an error whose message is one sentence
@@ -48,21 +48,21 @@ char *yonos_upscaler_devices(void);
 gboolean yonos_upscaler_warm_up(YonosUpscaler *up, GError **error);
 
 /* One frame, while none is in flight. Planes and strides as the caller has them. Alpha that both formats have is enlarged
- * by bicubic; gray stays gray in any format. Shrinks where it must. On failure `out` is undefined and the upscaler may be
- * freed or tried again. */
+ * by bicubic; gray stays gray in any format. Shrinks where it must. On failure `out` is undefined and the upscaler may
+ * be freed or tried again. */
 gboolean yonos_upscaler_run(YonosUpscaler *up, const YonosFrame *in, const YonosFrame *out, GError **error);
 
 /* Frames in flight: a Vulkan device makes them, in their order, while its user prepares the next; where it does not convert
- * frames itself, a thread of the upscaler's does. Submit takes up to `depth` frames that are not collected yet, and is done
- * with `in` when it returns; collect waits for the oldest and writes it, or says why it could not be made. Drop waits for
- * all and forgets them.
+ * frames itself, a thread of the upscaler's does. Submit takes up to `depth` frames that are not collected yet, and is
+ * done with `in` when it returns; collect waits for the oldest and writes it, or says why it could not be made. Drop waits
+ * for all and forgets them.
  * Submit is FALSE, and the frame not taken, where the device has too little memory for it (YONOS_ERROR_MEMORY): collect
- * those in flight, shrink, submit it again. */
+ * those in flight, shrink, submit it again. Where frames are not converted by the device, collect shrinks by itself. */
 gboolean yonos_upscaler_submit(YonosUpscaler *up, const YonosFrame *in, GError **error);
 gboolean yonos_upscaler_collect(YonosUpscaler *up, const YonosFrame *out, GError **error);
 void yonos_upscaler_drop(YonosUpscaler *up);
-/* While no frame is in flight: loads the model anew, to make frames in at least twice as many tiles, or, for device "auto",
- * on the CPU if there are none so small. Device, note, memory and tiles may be others then. FALSE: it cannot; a
+/* While no frame is in flight: loads the model anew, to make frames in at least twice as many tiles, or, for device
+ * "auto", on the CPU if there are none so small. Device, note, memory and tiles may be others then. FALSE: it cannot; a
  * later submission tries again. */
 gboolean yonos_upscaler_shrink(YonosUpscaler *up);
 /* Where it is shared, a frame may be on that device: then `in` is not read, and it is copied from `from`; or it is copied

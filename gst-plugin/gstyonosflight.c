@@ -177,6 +177,7 @@ collect (GstYonosUpscale * self, GstBuffer ** outbuf)
   Frame *frame = &g_array_index (flight->frames, Frame, 0);
   gboolean shared = frame->outbuf != NULL;
   GstFlowReturn flow = GST_FLOW_OK;
+  gsize memory = yonos_upscaler_memory (flight->upscaler);
   gint64 start, spent;
   GError *error = NULL;
 
@@ -195,6 +196,9 @@ collect (GstYonosUpscale * self, GstBuffer ** outbuf)
     gst_yonos_flight_clear (self);
     return GST_FLOW_ERROR;
   }
+  if (yonos_upscaler_memory (flight->upscaler) != memory
+      && flight->upscaler == self->upscaler)
+    gst_yonos_live_shrunk (self);
   spent = frame->spent + g_get_monotonic_time () - start;
   GST_CAT_LOG_OBJECT (CAT_PERFORMANCE, self, "frame took %" G_GINT64_FORMAT
       " us", spent);
