@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
+#include "base/dma-buf.h"
 #include "base/shared-device.h"
 #include "frame.h"
 #include "network.h"
@@ -70,6 +71,9 @@ gboolean yonos_upscaler_shrink(YonosUpscaler *up);
 gboolean yonos_upscaler_is_shared(const YonosUpscaler *up);
 gboolean yonos_upscaler_submit_shared(YonosUpscaler *up, const YonosFrame *in, const YonosSharedFrame *from,
                                       const YonosSharedFrame *to, GError **error);
+/* The frame that is submitted next is read in a DMABuf where it is, so `in` is not; nobody may write to that until the
+ * frame is collected. FALSE: the device or its driver cannot, or not that memory, and `in` is wanted, as without. */
+gboolean yonos_upscaler_import(YonosUpscaler *up, const YonosDmaBuf *from);
 guint yonos_upscaler_depth(const YonosUpscaler *up);
 guint yonos_upscaler_in_flight(const YonosUpscaler *up);
 

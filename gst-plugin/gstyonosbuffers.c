@@ -25,14 +25,24 @@
 #endif
 #define SUPPORTED GST_VIDEO_CAPS_MAKE (FORMATS) "; " \
     GST_VIDEO_CAPS_MAKE_WITH_FEATURES (WITH_OVERLAYS, FORMATS) IMAGES
+#if GST_CHECK_VERSION (1, 24, 0)
+/* linear ones, of those formats that DRM has a name for */
+#define READ_ONLY "; " GST_VIDEO_DMA_DRM_CAPS_MAKE ", drm-format = (string) " \
+    "{ NV12, P010, P012, YU12, YV12, NV21, YU16, YU24, \"R8  \", \"R16 \", " \
+    "BG24, RG24, AB24, AR24, BA24, RA24, XB24, XR24, BX24, RX24 }"
+#else
+#define READ_ONLY ""
+#endif
 /* All else is let in to be refused with a sentence. */
-#define CAPS SUPPORTED "; video/x-raw(ANY)"
+#define REFUSED "; video/x-raw(ANY)"
 
 static GstStaticPadTemplate sink_template = GST_STATIC_PAD_TEMPLATE ("sink",
-    GST_PAD_SINK, GST_PAD_ALWAYS, GST_STATIC_CAPS (CAPS));
+    GST_PAD_SINK, GST_PAD_ALWAYS,
+    GST_STATIC_CAPS (SUPPORTED READ_ONLY REFUSED));
 static GstStaticPadTemplate src_template = GST_STATIC_PAD_TEMPLATE ("src",
-    GST_PAD_SRC, GST_PAD_ALWAYS, GST_STATIC_CAPS (CAPS));
-static GstStaticCaps supported = GST_STATIC_CAPS (SUPPORTED);
+    GST_PAD_SRC, GST_PAD_ALWAYS, GST_STATIC_CAPS (SUPPORTED REFUSED));
+static GstStaticCaps readable = GST_STATIC_CAPS (SUPPORTED READ_ONLY);
+static GstStaticCaps makeable = GST_STATIC_CAPS (SUPPORTED);
 
 void
 gst_yonos_add_pad_templates (GstElementClass * klass)
@@ -42,9 +52,24 @@ gst_yonos_add_pad_templates (GstElementClass * klass)
 }
 
 GstCaps *
-gst_yonos_supported_caps (void)
+gst_yonos_supported_caps (GstPadDirection direction)
 {
-  return gst_static_caps_get (&supported);
+  return gst_static_caps_get (direction == GST_PAD_SINK ? &readable :
+      &makeable);
+}
+
+gboolean
+gst_yonos_video_info (const GstCaps * caps, GstVideoInfo * info)
+{
+#if GST_CHECK_VERSION (1, 24, 0)
+  GstVideoInfoDmaDrm drm;
+
+  if (gst_video_is_dma_drm_caps (caps))
+    return gst_video_info_dma_drm_from_caps (&drm, caps)
+        && drm.drm_modifier == 0    /* linear */
+        && gst_video_info_dma_drm_to_video_info (&drm, info);
+#endif
+  return gst_video_info_from_caps (info, caps);
 }
 
 static YonosFrameLayout
@@ -135,7 +160,7 @@ gst_yonos_upscale_get_unit_size (GstBaseTransform * trans, GstCaps * caps,
 {
   GstVideoInfo info;
 
-  if (!gst_video_info_from_caps (&info, caps)) {
+  if (!gst_yonos_video_info (caps, &info)) {
     GST_WARNING_OBJECT (trans, "no video caps: %" GST_PTR_FORMAT, caps);
     return FALSE;
   }
@@ -198,7 +223,7 @@ gst_yonos_upscale_propose_allocation (GstBaseTransform * trans,
   if (!decide_query)
     return TRUE;
   gst_query_parse_allocation (query, &caps, &need_pool);
-  if (!caps || !gst_video_info_from_caps (&info, caps))
+  if (!caps || !gst_yonos_video_info (caps, &info))
     return FALSE;
   if (need_pool) {
     pool = new_pool (GST_YONOS_UPSCALE (trans), caps);
@@ -223,7 +248,7 @@ gst_yonos_upscale_decide_allocation (GstBaseTransform * trans, GstQuery * query)
       GST_VIDEO_META_API_TYPE, NULL);
 
   gst_query_parse_allocation (query, &caps, NULL);
-  if (!caps || !gst_video_info_from_caps (&info, caps))
+  if (!caps || !gst_yonos_video_info (caps, &info))
     return FALSE;
   if (update)
     gst_query_parse_nth_allocation_pool (query, 0, &pool, &size, &min, &max);

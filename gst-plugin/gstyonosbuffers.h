@@ -10,8 +10,11 @@ G_BEGIN_DECLS
 
 void gst_yonos_add_pad_templates (GstElementClass * klass);
 
-/* Frames that can be read and made, which is less than the templates let in. */
-GstCaps *gst_yonos_supported_caps (void);
+/* Frames that can be read, or made, which is less than the templates let in. */
+GstCaps *gst_yonos_supported_caps (GstPadDirection direction);
+
+/* As gst_video_info_from_caps, for linear DMABufs too. */
+gboolean gst_yonos_video_info (const GstCaps * caps, GstVideoInfo * info);
 
 /* Sets get_unit_size, the two of allocation, the two of metas, and
  * set_context. */

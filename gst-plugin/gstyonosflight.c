@@ -127,6 +127,8 @@ submit_frame (GstYonosUpscale * self, GstBuffer * inbuf, Frame * frame,
   kept = gst_yonos_unmap_in (&in);
   if (!submitted)
     return GST_FLOW_ERROR;
+  if (in.imported)
+    gst_yonos_stats_imported (GST_ELEMENT (self), &self->stats);
   frame->inbuf = kept ? gst_buffer_ref (inbuf) : without_memory (inbuf);
   return GST_FLOW_OK;
 }

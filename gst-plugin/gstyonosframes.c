@@ -5,6 +5,23 @@
 #include "gstyonosvulkan.h"
 #endif
 
+#include <gst/allocators/gstdmabuf.h>
+
+/* A source with few buffers may wait for this one before it gives the next. */
+static gboolean
+is_of_few (GstYonosUpscale * self, GstBuffer * buffer)
+{
+  GstStructure *config;
+  guint max = 0;
+
+  if (!buffer->pool)
+    return FALSE;
+  config = gst_buffer_pool_get_config (buffer->pool);
+  gst_buffer_pool_config_get_params (config, NULL, NULL, NULL, &max);
+  gst_structure_free (config);
+  return max > 0 && max < yonos_upscaler_depth (self->upscaler) + 2;
+}
+
 static const GstVideoInfo *
 info_of (const GstYonosFrame * f)
 {
@@ -52,21 +69,6 @@ gst_yonos_frames_device (GstYonosUpscale * self)
       gst_yonos_vulkan_shared (self->vulkan) : NULL;
 }
 
-/* A source with few buffers may wait for this one before it gives the next. */
-static gboolean
-is_of_few (GstBuffer * buffer)
-{
-  GstStructure *config;
-  guint max = 0;
-
-  if (!buffer->pool)
-    return FALSE;
-  config = gst_buffer_pool_get_config (buffer->pool);
-  gst_buffer_pool_config_get_params (config, NULL, NULL, NULL, &max);
-  gst_structure_free (config);
-  return max > 0;
-}
-
 static gboolean
 copy_shared (gpointer user, guint64 buffer, const guint32 offset[3],
     const guint32 stride[3], GError ** error)
@@ -75,7 +77,7 @@ copy_shared (gpointer user, guint64 buffer, const guint32 offset[3],
 
   return gst_yonos_vulkan_copy (f->self->vulkan, info_of (f), f->images, !f->in,
       buffer, offset, stride, error)
-      && (!f->in || !is_of_few (f->images)
+      && (!f->in || !is_of_few (f->self, f->images)
       || gst_yonos_vulkan_wait (f->self->vulkan, error));
 }
 
@@ -133,12 +135,6 @@ gst_yonos_frames_device (GstYonosUpscale * self)
 }
 
 static gboolean
-is_of_few (GstBuffer * buffer)
-{
-  return FALSE;
-}
-
-static gboolean
 take_images (GstYonosFrame * f, gboolean shared)
 {
   return TRUE;
@@ -166,6 +162,31 @@ drop_host_buffer (GstYonosFrame * f)
     gst_clear_buffer (&f->buffer);
 }
 
+/* In a DMABuf, which the device may be able to read. */
+static gboolean
+import (GstYonosFrame * f)
+{
+  const GstVideoInfo *info = info_of (f);
+  GstVideoMeta *meta = gst_buffer_get_video_meta (f->buffer);
+  GstMemory *memory = gst_buffer_peek_memory (f->buffer, 0);
+  YonosDmaBuf planes = { 0 };
+
+  if (gst_buffer_n_memory (f->buffer) != 1 || !gst_is_dmabuf_memory (memory)
+      || is_of_few (f->self, f->buffer))
+    return FALSE;
+  if (meta ? meta->format != GST_VIDEO_INFO_FORMAT (info) : memory->size <
+      info->size)
+    return FALSE;
+  planes.fd = gst_dmabuf_memory_get_fd (memory);
+  for (guint i = 0; i < GST_VIDEO_INFO_N_PLANES (info); i++) {
+    planes.offset[i] = memory->offset + (meta ? meta->offset[i]
+        : GST_VIDEO_INFO_PLANE_OFFSET (info, i));
+    planes.stride[i] = meta ? meta->stride[i]
+        : GST_VIDEO_INFO_PLANE_STRIDE (info, i);
+  }
+  return yonos_upscaler_import (f->self->upscaler, &planes);
+}
+
 /* FALSE without a message where the host cannot map it. */
 static gboolean
 map (GstYonosFrame * f, GstMapFlags flags)
@@ -183,7 +204,8 @@ gst_yonos_map_in (GstYonosUpscale * self, GstBuffer * buffer, GstYonosFrame * f)
   *f = (GstYonosFrame) {.self = self,.in = TRUE,.buffer = buffer };
   if (!take_images (f, yonos_upscaler_is_shared (self->upscaler)))
     return FALSE;
-  if (map (f, GST_MAP_READ))
+  f->imported = !f->images && import (f);
+  if (f->imported || map (f, GST_MAP_READ))
     return TRUE;
   GST_ELEMENT_ERROR (self, RESOURCE, READ,
       ("yonosupscale cannot read its input frame; it may be smaller than its "
@@ -209,7 +231,9 @@ gboolean
 gst_yonos_unmap_in (GstYonosFrame * f)
 {
   if (f->shared.copy)
-    return !is_of_few (f->images);
+    return !is_of_few (f->self, f->images);
+  if (f->imported)
+    return TRUE;
   gst_video_frame_unmap (&f->frame);
   drop_host_buffer (f);
   return FALSE;
@@ -232,7 +256,7 @@ YonosFrame
 gst_yonos_frame_planes (GstYonosFrame * f)
 {
   YonosFrame planes = { {NULL,}, {0,} };
-  guint n = f->shared.copy ? 0 : GST_VIDEO_FRAME_N_PLANES (&f->frame);
+  guint n = f->shared.copy || f->imported ? 0 : GST_VIDEO_FRAME_N_PLANES (&f->frame);
 
   for (guint i = 0; i < n; i++) {
     planes.plane[i] = GST_VIDEO_FRAME_PLANE_DATA (&f->frame, i);

@@ -6,8 +6,9 @@
 
 G_BEGIN_DECLS
 
-/* The way of frames between GStreamer's buffers and the upscaler: mapped, or
- * Vulkan images that stay on the device or are copied to the host and back. */
+/* The way of frames between GStreamer's buffers and the upscaler: mapped, read
+ * where they are in a DMABuf, or Vulkan images that stay on the device or are
+ * copied to the host and back. */
 
 /* Makes ready for frames of these caps; FALSE after an error message. */
 gboolean gst_yonos_frames_open (GstYonosUpscale * self, GstCaps * in,
@@ -34,6 +35,8 @@ typedef struct
   GstBuffer *images;            /* that the buffer is a copy of; NULL: of none */
   YonosSharedFrame shared;      /* instead of all that, of images that stay where
                                  * they are; else its function is NULL */
+  gboolean imported;            /* instead of all that, of a DMABuf that the
+                                 * device reads */
 } GstYonosFrame;
 
 /* FALSE after an error message. The buffer and *f must live until it is
@@ -47,7 +50,7 @@ gboolean gst_yonos_map_out (GstYonosUpscale * self, GstBuffer * buffer,
 gboolean gst_yonos_unmap_in (GstYonosFrame * f);
 /* FALSE after an error message: what was written could not be handed over. */
 gboolean gst_yonos_unmap_out (GstYonosFrame * f);
-/* Where the host finds it, if it is not shared. */
+/* Where the host finds it; nowhere if it is shared or imported. */
 YonosFrame gst_yonos_frame_planes (GstYonosFrame * f);
 
 G_END_DECLS

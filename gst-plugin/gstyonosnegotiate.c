@@ -6,6 +6,7 @@
 #include "gstyonosvulkan.h"
 #endif
 
+#include <gst/allocators/gstdmabuf.h>
 #include <math.h>
 
 #define GST_CAT_DEFAULT gst_yonos_upscale_debug
@@ -50,10 +51,29 @@ append_of_memory (GstCaps * all, const GstStructure * s,
   gst_caps_append_structure_full (all, gst_structure_copy (s), features);
 }
 
+/* Frames in DMABufs become frames in memory. */
+static void
+append_for_dmabufs (GstCaps * caps, GstPadDirection direction)
+{
+  for (guint i = 0, n = gst_caps_get_size (caps); i < n; i++) {
+    GstStructure *s = gst_caps_get_structure (caps, i);
+    GstCapsFeatures *features = gst_caps_get_features (caps, i);
+
+    if (direction == GST_PAD_SINK && gst_caps_features_contains (features,
+            GST_CAPS_FEATURE_MEMORY_DMABUF))
+      append_of_memory (caps, s,
+          gst_caps_features_new_single (GST_CAPS_FEATURE_MEMORY_SYSTEM_MEMORY));
+    else if (direction == GST_PAD_SRC && gst_caps_features_is_equal (features,
+            GST_CAPS_FEATURES_MEMORY_SYSTEM_MEMORY))
+      append_of_memory (caps, s,
+          gst_caps_features_new_single (GST_CAPS_FEATURE_MEMORY_DMABUF));
+  }
+}
+
 /* Frames in Vulkan images may become frames in memory and the other way round,
  * where the same is not possible. The last is for what set_caps refuses. */
 static void
-append_other_memory (GstCaps * caps)
+append_other_memory (GstCaps * caps, GstPadDirection direction)
 {
   guint n = gst_caps_get_size (caps);
 
@@ -70,17 +90,18 @@ append_other_memory (GstCaps * caps)
               GST_CAPS_FEATURE_MEMORY_SYSTEM_MEMORY : "memory:VulkanImage"));
   }
 #endif
+  append_for_dmabufs (caps, direction);
   for (guint i = 0; i < n; i++)
     append_of_memory (caps, gst_caps_get_structure (caps, i),
         gst_caps_features_new_any ());
 }
 
-/* What of the caps is supported, or all where nothing is: they are for set_caps
- * to refuse. Takes them over. */
+/* What of a pad's caps is supported, or all where nothing is: they are for
+ * set_caps to refuse. Takes them over. */
 static GstCaps *
-leave_supported (GstCaps * caps)
+leave_supported (GstCaps * caps, GstPadDirection direction)
 {
-  GstCaps *supported = gst_yonos_supported_caps ();
+  GstCaps *supported = gst_yonos_supported_caps (direction);
   GstCaps *both = gst_caps_intersect_full (caps, supported,
       GST_CAPS_INTERSECT_FIRST);
 
@@ -117,7 +138,7 @@ gst_yonos_upscale_transform_caps (GstBaseTransform * trans,
         "chroma-site", NULL);
     gst_caps_append_structure_full (ret, s, gst_caps_features_copy (features));
   }
-  append_other_memory (ret);
+  append_other_memory (ret, direction);
 
   if (filter) {
     GstCaps *all = ret;
@@ -148,7 +169,7 @@ has_size (const GstCaps * caps, gint width, gint height)
 static void
 sort_formats (GstStructure * s)
 {
-  GstCaps *supported = gst_yonos_supported_caps ();
+  GstCaps *supported = gst_yonos_supported_caps (GST_PAD_SINK);
   const GValue *theirs = gst_structure_get_value (s, "format");
   const GValue *ours =
       gst_structure_get_value (gst_caps_get_structure (supported, 0), "format");
@@ -198,7 +219,7 @@ answer_caps (GstYonosUpscale * self, GstPadDirection direction,
   gst_query_parse_caps_result (query, &all);
   if (!all || gst_caps_is_any (all) || gst_caps_is_empty (all))
     return;
-  answer = leave_supported (gst_caps_ref (all));
+  answer = leave_supported (gst_caps_ref (all), direction);
   if (direction == GST_PAD_SINK)
     answer = sort_for_source (answer, preferred_scale (self));
   if (!filter)
@@ -474,9 +495,10 @@ fixate (GstPadDirection direction, GstCaps * caps, GstCaps * othercaps,
   GstVideoInfo in;
   GstStructure *outs;
 
-  othercaps = leave_supported (othercaps);
+  othercaps = leave_supported (othercaps,
+      direction == GST_PAD_SINK ? GST_PAD_SRC : GST_PAD_SINK);
   othercaps = gst_caps_make_writable (gst_caps_truncate (othercaps));
-  if (!gst_caps_is_empty (othercaps) && gst_video_info_from_caps (&in, caps)) {
+  if (!gst_caps_is_empty (othercaps) && gst_yonos_video_info (caps, &in)) {
     outs = gst_caps_get_structure (othercaps, 0);
     if (direction == GST_PAD_SINK)
       fixate_large (outs, &in, scale);
@@ -518,7 +540,7 @@ gst_yonos_out_info (GstYonosUpscale * self, gint scale, GstVideoInfo * out)
   caps = gst_caps_intersect_full (possible, all, GST_CAPS_INTERSECT_FIRST);
   if (!gst_caps_is_empty (caps)) {
     caps = fixate (GST_PAD_SINK, in, caps, scale);
-    found = gst_video_info_from_caps (out, caps);
+    found = gst_yonos_video_info (caps, out);
   }
   GST_DEBUG_OBJECT (self, "scale %d gives %" GST_PTR_FORMAT, scale, caps);
   gst_caps_unref (caps);

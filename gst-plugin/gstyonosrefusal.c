@@ -2,6 +2,7 @@
 #include "gstyonosrefusal.h"
 #include "gstyonosbuffers.h"
 
+#include <gst/allocators/gstdmabuf.h>
 #include <string.h>
 
 #define INTERLACED "yonosupscale takes progressive video only, and this one " \
@@ -111,10 +112,18 @@ set_frames_error (GError ** error, GstCaps * caps, const GstCaps * supported,
     gboolean in)
 {
   const GstCapsFeatures *features = gst_caps_get_features (caps, 0);
-  const gchar *format =
-      gst_structure_get_string (gst_caps_get_structure (caps, 0), "format");
+  const GstStructure *s = gst_caps_get_structure (caps, 0);
+  const gchar *format = gst_structure_get_string (s, "format");
+  const gchar *drm_format = gst_structure_get_string (s, "drm-format");
 
-  if (is_memory (features, supported))
+  if (is_memory (features, supported)
+      && gst_caps_features_contains (features, GST_CAPS_FEATURE_MEMORY_DMABUF))
+    g_set_error (error, GST_STREAM_ERROR, GST_STREAM_ERROR_FORMAT,
+        "yonosupscale takes DMABufs of format DMA_DRM, linear and of a "
+        "drm-format that gst-inspect-1.0 lists, not of %s: put glupload ! "
+        "gldownload in front of yonosupscale.", drm_format ? drm_format :
+        format ? format : "?");
+  else if (is_memory (features, supported))
     g_set_error (error, GST_STREAM_ERROR, GST_STREAM_ERROR_FORMAT,
         "yonosupscale does not %s frames of format %s: put videoconvert %s "
         "yonosupscale.", in ? "take" : "make", format ? format : "?",
@@ -126,15 +135,17 @@ set_frames_error (GError ** error, GstCaps * caps, const GstCaps * supported,
 gboolean
 gst_yonos_check_frames (GstCaps * incaps, GstCaps * outcaps, GError ** error)
 {
-  GstCaps *supported = gst_yonos_supported_caps ();
-  gboolean can_read = gst_caps_can_intersect (incaps, supported);
-  gboolean can_make = gst_caps_can_intersect (outcaps, supported);
+  GstCaps *readable = gst_yonos_supported_caps (GST_PAD_SINK);
+  GstCaps *makeable = gst_yonos_supported_caps (GST_PAD_SRC);
+  gboolean can_read = gst_caps_can_intersect (incaps, readable);
+  gboolean can_make = gst_caps_can_intersect (outcaps, makeable);
 
   if (!can_read)
-    set_frames_error (error, incaps, supported, TRUE);
+    set_frames_error (error, incaps, readable, TRUE);
   else if (!can_make)
-    set_frames_error (error, outcaps, supported, FALSE);
-  gst_caps_unref (supported);
+    set_frames_error (error, outcaps, makeable, FALSE);
+  gst_caps_unref (readable);
+  gst_caps_unref (makeable);
   return can_read && can_make;
 }
 
@@ -144,8 +155,7 @@ gst_yonos_parse_caps (GstCaps * incaps, GstCaps * outcaps, GstVideoInfo * in,
 {
   gchar *text;
 
-  if (gst_video_info_from_caps (in, incaps)
-      && gst_video_info_from_caps (out, outcaps))
+  if (gst_yonos_video_info (incaps, in) && gst_yonos_video_info (outcaps, out))
     return TRUE;
   /* a format that GStreamer itself does not know, or in memory that hides it */
   if (!gst_yonos_check_frames (incaps, outcaps, error))

@@ -97,6 +97,14 @@ gst_yonos_stats_frame (GstElement * el, GstYonosStats * stats, gint64 spent,
   stats->sum = stats->most = 0;
 }
 
+void
+gst_yonos_stats_imported (GstElement * el, GstYonosStats * stats)
+{
+  GST_OBJECT_LOCK (el);
+  stats->imported++;
+  GST_OBJECT_UNLOCK (el);
+}
+
 GstStructure *
 gst_yonos_stats_get (GstElement * el, const GstYonosStats * stats)
 {
@@ -107,6 +115,7 @@ gst_yonos_stats_get (GstElement * el, const GstYonosStats * stats)
       : gst_structure_new_empty (NAME);
   gst_structure_set (s, "frames", G_TYPE_UINT64, stats->frames,
       "late", G_TYPE_UINT64, stats->late,
+      "imported", G_TYPE_UINT64, stats->imported,
       "ms-frame", G_TYPE_DOUBLE, stats->spent / 1e3,
       "ms-read", G_TYPE_DOUBLE, stats->times.to_rgb * 1e3,
       "ms-upload", G_TYPE_DOUBLE, stats->times.upload * 1e3,

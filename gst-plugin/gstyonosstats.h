@@ -15,6 +15,7 @@ typedef struct
   /* with the object lock */
   GstStructure *network;        /* what makes the frames; NULL: nothing yet */
   guint64 frames, late;
+  guint64 imported;             /* frames that the device read in a DMABuf */
   gint64 spent;                 /* on the last frame, microseconds */
   YonosUpscalerTimes times;     /* of the last frame */
 
@@ -41,6 +42,9 @@ void gst_yonos_stats_set_network (GstElement * el, GstYonosStats * stats,
  * is due. */
 void gst_yonos_stats_frame (GstElement * el, GstYonosStats * stats,
     gint64 spent, const YonosUpscalerTimes * times, gboolean late);
+
+/* The device reads a frame where it is. */
+void gst_yonos_stats_imported (GstElement * el, GstYonosStats * stats);
 
 /* The value of the property; the caller's. */
 GstStructure *gst_yonos_stats_get (GstElement * el,

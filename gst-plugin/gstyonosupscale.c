@@ -17,7 +17,8 @@
  * chroma and the metadata of HDR. PQ and HLG are enlarged as coded. Alpha is
  * enlarged by bicubic. Only progressive video is taken. Builds against
  * libgstvulkan 1.26 take and give Vulkan images too; where the network can run
- * on the device that they are on, they do not leave it.
+ * on the device that they are on, they do not leave it. Linear DMABufs are read
+ * by the GPU where they are, if its driver can.
  *
  * The first GPU with Vulkan runs it, or the CPU where there is none; the
  * #GstYonosUpscale:device property decides otherwise. A GPU stores tensors as

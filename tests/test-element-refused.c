@@ -38,10 +38,20 @@ static const Case cases[] = {
      "put glupload behind"},
     {"gl-overlays-in", "video/x-raw(memory:GLMemory, meta:GstVideoOverlayComposition),format=RGBA," SIZE, NULL,
      "does not take frames in memory:GLMemory", "put gldownload in front"},
+#if GST_CHECK_VERSION(1, 24, 0)
+    {"dmabuf-in", "video/x-raw(memory:DMABuf),format=NV12," SIZE, NULL, "not of NV12", "linear"},
+    {"dmabuf-tiled-in", "video/x-raw(memory:DMABuf),format=DMA_DRM,drm-format=NV12:0x0100000000000002," SIZE, NULL,
+     "not of NV12:0x0100000000000002", "linear"},
+    {"dmabuf-format-in", "video/x-raw(memory:DMABuf),format=DMA_DRM,drm-format=YUYV," SIZE, NULL,
+     "not of YUYV", "gldownload"},
+    {"dmabuf-out", SMALL, "video/x-raw(memory:DMABuf),format=DMA_DRM,drm-format=NV12", "does not make frames in memory:DMABuf",
+     "an element that exports it behind"},
+#else
     {"dmabuf-in", "video/x-raw(memory:DMABuf),format=NV12," SIZE, NULL, "does not take frames in memory:DMABuf",
      "gldownload"},
     {"dmabuf-drm-in", "video/x-raw(memory:DMABuf),format=DMA_DRM,drm-format=NV12," SIZE, NULL,
      "does not take frames in memory:DMABuf", "gldownload"},
+#endif
     {"unheard-memory", "video/x-raw(memory:Elsewhere),format=NV12," SIZE, NULL,
      "does not take frames in memory:Elsewhere", "an element that copies them in front"},
     {"fields", "video/x-raw(format:Interlaced),format=I420,interlace-mode=alternate," SIZE, NULL, "interlaced",

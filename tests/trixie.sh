@@ -33,10 +33,10 @@ if [ "${1:-}" = make ]; then
 fi
 if [ "${1:-}" != element ]; then
     in_root ninja -C /build tests/check-conv tests/check-fusion tests/check-blocks tests/check-ops tests/test-switches \
-        tests/test-self-check tests/test-bf16 tests/test-cpu
+        tests/test-self-check tests/test-bf16 tests/test-cpu tests/test-dma-buf
     # tile 7 is the first with cooperative matrices; those that check several choose themselves
-    in_root env YONOS_TEST_COOPMAT=1 YONOS_TILE=7 meson test -C /build --no-rebuild --print-errorlogs --timeout-multiplier 3 \
-        prebuilt switches self-check fusion blocks conv ops bf16 cpu
+    in_root env YONOS_TEST_COOPMAT=1 YONOS_TEST_IMPORT=1 YONOS_TILE=7 meson test -C /build --no-rebuild --print-errorlogs --timeout-multiplier 3 \
+        prebuilt switches self-check fusion blocks conv ops bf16 cpu dma-buf
 fi
 
 if [ ! -e "$root/ready-element" ]; then
@@ -49,4 +49,4 @@ fi
 [ -d "$root/build-element" ] || in_root meson setup /build-element /source -Dwerror=true -Dgstvulkan=enabled
 suites=$(in_root meson test -C /build-element --list | grep -o 'element.*\|demo\|samples' | grep -v stress)
 in_root ninja -C /build-element
-in_root env OMP_WAIT_POLICY=passive meson test -C /build-element --no-rebuild --print-errorlogs --timeout-multiplier 3 $suites
+in_root env OMP_WAIT_POLICY=passive YONOS_TEST_IMPORT=1 meson test -C /build-element --no-rebuild --print-errorlogs --timeout-multiplier 3 $suites

@@ -83,6 +83,11 @@ void yonos_upscaler_ring_share(YonosUpscaler *up, const YonosSharedFrame *from, 
 {
     yonos_vulkan_frames_share(up->frames, from, to);
 }
+
+gboolean yonos_upscaler_import(YonosUpscaler *up, const YonosDmaBuf *from)
+{
+    return up->frames && yonos_vulkan_frames_import(up->frames, from);
+}
 #else
 void yonos_upscaler_ring_open_plain(G_GNUC_UNUSED YonosUpscaler *up, G_GNUC_UNUSED const YonosUpscalerParams *p)
 {
@@ -105,6 +110,11 @@ gboolean yonos_upscaler_ring_collect(G_GNUC_UNUSED YonosUpscaler *up, G_GNUC_UNU
 }
 
 gboolean yonos_upscaler_is_shared(G_GNUC_UNUSED const YonosUpscaler *up)
+{
+    return FALSE;
+}
+
+gboolean yonos_upscaler_import(G_GNUC_UNUSED YonosUpscaler *up, G_GNUC_UNUSED const YonosDmaBuf *from)
 {
     return FALSE;
 }

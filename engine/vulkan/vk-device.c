@@ -323,6 +323,7 @@ static gboolean share(YonosVkDevice *d, const YonosVulkanOptions *options)
     d->queue = shared->queue;
     d->family = shared->family;
     d->transfer_queues = 0;
+    d->features.dma_buf = FALSE; /* which nobody has enabled */
     return TRUE;
 }
 

@@ -27,6 +27,11 @@ typedef VkResult(VKAPI_PTR *PFN_vkGetPhysicalDeviceCooperativeMatrixPropertiesKH
                                                                                    VkCooperativeMatrixPropertiesKHR *);
 #endif
 
+/* what memory of others takes */
+static const char *const importers[] = {VK_KHR_EXTERNAL_MEMORY_FD_EXTENSION_NAME,
+                                        VK_EXT_EXTERNAL_MEMORY_DMA_BUF_EXTENSION_NAME,
+                                        VK_EXT_QUEUE_FAMILY_FOREIGN_EXTENSION_NAME};
+
 #define MOST_MATRICES 64
 #define INTEL 0x8086
 
@@ -123,8 +128,7 @@ static void find_subgroups(VkPhysicalDevice physical, gboolean sizes, YonosVkFea
 
     vkGetPhysicalDeviceProperties2(physical, &properties);
     f->subgroup = subgroup.subgroupSize;
-    f->subgroups = !hidden("YONOS_DISABLE_SUBGROUPS") &&
-                   subgroup.supportedStages & VK_SHADER_STAGE_COMPUTE_BIT &&
+    f->subgroups = !hidden("YONOS_DISABLE_SUBGROUPS") && subgroup.supportedStages & VK_SHADER_STAGE_COMPUTE_BIT &&
                    subgroup.supportedOperations & VK_SUBGROUP_FEATURE_BASIC_BIT &&
                    subgroup.supportedOperations & VK_SUBGROUP_FEATURE_ARITHMETIC_BIT;
     if (!sizes || range.minSubgroupSize == range.maxSubgroupSize ||
@@ -133,6 +137,23 @@ static void find_subgroups(VkPhysicalDevice physical, gboolean sizes, YonosVkFea
     f->sized = TRUE;
     if (properties.properties.vendorID == INTEL) /* whose matrix units work by the smallest */
         f->subgroup = range.minSubgroupSize;
+}
+
+static gboolean find_importers(VkPhysicalDevice physical)
+{
+    VkPhysicalDeviceExternalBufferInfo info = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_EXTERNAL_BUFFER_INFO,
+                                               .usage = VK_BUFFER_USAGE_STORAGE_BUFFER_BIT,
+                                               .handleType = VK_EXTERNAL_MEMORY_HANDLE_TYPE_DMA_BUF_BIT_EXT};
+    VkExternalBufferProperties properties = {.sType = VK_STRUCTURE_TYPE_EXTERNAL_BUFFER_PROPERTIES};
+
+    if (hidden("YONOS_DISABLE_IMPORT"))
+        return FALSE;
+    for (guint k = 0; k < G_N_ELEMENTS(importers); k++)
+        if (!has_extension(physical, importers[k]))
+            return FALSE;
+    vkGetPhysicalDeviceExternalBufferProperties(physical, &info, &properties);
+    return (properties.externalMemoryProperties.externalMemoryFeatures & VK_EXTERNAL_MEMORY_FEATURE_IMPORTABLE_BIT) !=
+           0;
 }
 
 void yonos_vk_features_find(VkInstance instance, VkPhysicalDevice physical, YonosVkFeatures *f)
@@ -152,14 +173,14 @@ void yonos_vk_features_find(VkInstance instance, VkPhysicalDevice physical, Yono
     f->half = c.storage.storageBuffer16BitAccess && !hidden("YONOS_DISABLE_F16");
     f->wide = f->half && !hidden("YONOS_DISABLE_WIDE");
     f->coopmat = f->half && f->subgroups && c.memory.vulkanMemoryModel && c.half.shaderFloat16 &&
-                 c.matrix.cooperativeMatrix && !hidden("YONOS_DISABLE_COOPMAT") &&
-                 find_matrices(instance, physical, f);
+                 c.matrix.cooperativeMatrix && !hidden("YONOS_DISABLE_COOPMAT") && find_matrices(instance, physical, f);
+    f->dma_buf = find_importers(physical);
 }
 
 VkResult yonos_vk_features_device(VkPhysicalDevice physical, const YonosVkFeatures *f, VkDeviceCreateInfo info,
                                   VkDevice *device)
 {
-    static const char *const extensions[] = {VK_KHR_COOPERATIVE_MATRIX_EXTENSION_NAME};
+    const char *extensions[G_N_ELEMENTS(importers) + 1];
     Chain c;
 
     chain_make(&c, f->coopmat, f->sized);
@@ -167,9 +188,10 @@ VkResult yonos_vk_features_device(VkPhysicalDevice physical, const YonosVkFeatur
     c.memory.vulkanMemoryModel = c.half.shaderFloat16 = c.matrix.cooperativeMatrix = f->coopmat;
     c.size.subgroupSizeControl = c.size.computeFullSubgroups = f->sized;
     info.pNext = &c.root;
-    if (f->coopmat) {
-        info.enabledExtensionCount = G_N_ELEMENTS(extensions);
-        info.ppEnabledExtensionNames = extensions;
-    }
+    info.ppEnabledExtensionNames = extensions;
+    for (guint k = 0; f->dma_buf && k < G_N_ELEMENTS(importers); k++)
+        extensions[info.enabledExtensionCount++] = importers[k];
+    if (f->coopmat)
+        extensions[info.enabledExtensionCount++] = VK_KHR_COOPERATIVE_MATRIX_EXTENSION_NAME;
     return vkCreateDevice(physical, &info, NULL, device);
 }

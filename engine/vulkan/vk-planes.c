@@ -166,6 +166,19 @@ fail:
     return FALSE;
 }
 
+void yonos_vk_planes_rebind(YonosVkDevice *d, VkBuffer planes, VkDescriptorSet set)
+{
+    VkDescriptorBufferInfo info = {planes, 0, VK_WHOLE_SIZE};
+    VkWriteDescriptorSet write = {.sType = VK_STRUCTURE_TYPE_WRITE_DESCRIPTOR_SET,
+                                  .dstSet = set,
+                                  .dstBinding = YONOS_VK_PLANES_FRAME,
+                                  .descriptorCount = 1,
+                                  .descriptorType = VK_DESCRIPTOR_TYPE_STORAGE_BUFFER,
+                                  .pBufferInfo = &info};
+
+    vkUpdateDescriptorSets(d->device, 1, &write, 0, NULL);
+}
+
 YonosVkPlanesPush yonos_vk_planes_push(const YonosVkPlanes *p, gboolean large)
 {
     const YonosFrameFormat *f = large ? &p->out : &p->in;

@@ -47,6 +47,8 @@ void yonos_vk_planes_clear(YonosVkPlanes *p, YonosVkDevice *d);
 
 gboolean yonos_vk_planes_bind(YonosVkPlanes *p, YonosVkDevice *d, const VkBuffer buffers[YONOS_VK_PLANES_BINDINGS],
                               VkDescriptorSet *set, GError **error);
+/* Another buffer of planes for a set that is not in use. */
+void yonos_vk_planes_rebind(YonosVkDevice *d, VkBuffer planes, VkDescriptorSet set);
 
 /* A push for all of a small or of a large frame; the caller sets the last three fields. */
 YonosVkPlanesPush yonos_vk_planes_push(const YonosVkPlanes *p, gboolean large);

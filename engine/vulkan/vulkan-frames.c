@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "vulkan/vk-cache.h"
 #include "vulkan/vk-executor.h"
+#include "vulkan/vk-import.h"
 #include "vulkan/vk-planes.h"
 
 #include <string.h>
@@ -18,6 +19,8 @@ typedef struct {
     VkSemaphore uploaded, made; /* between queues, where copies have their own */
     VkFence done;
     const YonosSharedFrame *from, *to; /* not by the host; until its end */
+    YonosVkBuffer imported;            /* in the place of `in`; zeroed: none */
+    YonosDmaBuf lies;                  /* the planes in it */
     guint set;                         /* of its two sets of stamps: a frame resets the one of the next in its place */
     gint64 began;
     GError *error;
@@ -82,6 +85,7 @@ void yonos_vulkan_frames_free(YonosVulkanFrames *f)
         yonos_vk_buffer_clear(d, &s->in);
         yonos_vk_buffer_clear(d, &s->out);
         yonos_vk_buffer_clear(d, &s->received);
+        yonos_vk_buffer_clear(d, &s->imported);
         g_clear_error(&s->error);
     }
     yonos_vk_buffer_clear(d, &f->small);
@@ -311,16 +315,17 @@ static gboolean record_stamp(YonosVulkanFrames *f, Slot *s, VkCommandBuffer comm
     return yonos_vk_commands_end(commands, error);
 }
 
-/* A copy with a stamp before it and the next behind it. */
+/* A copy, unless there is nothing to copy from, with a stamp before it and the next behind it. */
 static gboolean record_copy(YonosVulkanFrames *f, Slot *s, VkCommandBuffer commands, const YonosVkBuffer *from,
                             const YonosVkBuffer *to, guint which, GError **error)
 {
-    VkBufferCopy all = {0, 0, from->size};
+    VkBufferCopy all = {0, 0, to->size};
 
     if (!yonos_vk_commands_begin(commands, TRUE, error))
         return FALSE;
     stamp(f, commands, s, which);
-    vkCmdCopyBuffer(commands, from->buffer, to->buffer, 1, &all);
+    if (from)
+        vkCmdCopyBuffer(commands, from->buffer, to->buffer, 1, &all);
     stamp(f, commands, s, which + 1);
     return yonos_vk_commands_end(commands, error);
 }
@@ -343,6 +348,41 @@ void yonos_vulkan_frames_share(YonosVulkanFrames *f, const YonosSharedFrame *fro
     newest(f)->to = to;
 }
 
+/* Nothing that reads it is under way. */
+static void forget_import(YonosVulkanFrames *f, Slot *s)
+{
+    if (s->imported.buffer)
+        yonos_vk_planes_rebind(&f->vk->device, s->in.buffer, s->in_set);
+    yonos_vk_buffer_clear(&f->vk->device, &s->imported);
+}
+
+/* Bytes up to the end of the last plane; 0: the shader cannot read planes that lie so. */
+static guint64 reach(const YonosFrameFormat *format, const YonosFramePacking *packing, const YonosDmaBuf *from)
+{
+    guint64 sample = yonos_frame_depth(format) > 8 ? 2 : 1, end = 0;
+
+    for (guint k = 0; k < packing->planes; k++) {
+        guint64 offset = from->offset[k], stride = from->stride[k];
+        if (offset > G_MAXUINT32 || stride > G_MAXUINT32 || stride < packing->row[k] || (offset | stride) % sample)
+            return 0;
+        end = MAX(end, offset + stride * (packing->rows[k] - 1) + packing->row[k]);
+    }
+    return end;
+}
+
+gboolean yonos_vulkan_frames_import(YonosVulkanFrames *f, const YonosDmaBuf *from)
+{
+    Slot *s = newest(f);
+    guint64 size = from ? reach(&f->params.in, &f->planes.in_packing, from) : 0;
+
+    forget_import(f, s);
+    if (!size || !yonos_vk_import(&f->vk->device, from->fd, size, &s->imported))
+        return FALSE;
+    s->lies = *from;
+    yonos_vk_planes_rebind(&f->vk->device, s->imported.buffer, s->in_set);
+    return TRUE;
+}
+
 gboolean yonos_vulkan_frames_begin(YonosVulkanFrames *f, const YonosFrame *in, GError **error)
 {
     Slot *s = newest(f);
@@ -354,8 +394,9 @@ gboolean yonos_vulkan_frames_begin(YonosVulkanFrames *f, const YonosFrame *in, G
         return record_stamp(f, s, s->upload, UPLOAD, error) &&
                submit(f, f->vk->device.queue, 1, &s->upload, VK_NULL_HANDLE, VK_NULL_HANDLE, VK_NULL_HANDLE, error) &&
                copy_shared(s->from, &s->in, &f->planes.in_packing, error);
-    yonos_frame_pack(&f->planes.in_packing, in, s->sent.map);
-    return record_copy(f, s, s->upload, &s->sent, &s->in, UPLOAD, error) &&
+    if (!s->imported.buffer)
+        yonos_frame_pack(&f->planes.in_packing, in, s->sent.map);
+    return record_copy(f, s, s->upload, s->imported.buffer ? NULL : &s->sent, &s->in, UPLOAD, error) &&
            submit(f, f->vk->device.upload, 1, &s->upload, VK_NULL_HANDLE, s->uploaded, VK_NULL_HANDLE, error);
 fail:
     return FALSE;
@@ -367,6 +408,10 @@ static void record_before(YonosVulkanFrames *f, Slot *s, const YonosVulkanTile *
     YonosVkPlanesPush push = yonos_vk_planes_push(&f->planes, FALSE);
     gboolean whole = tile && tile->width == push.size[0] && tile->height == push.size[1];
 
+    for (guint k = 0; s->imported.buffer && k < f->planes.in_packing.planes; k++) {
+        push.offset[k] = (guint32)s->lies.offset[k];
+        push.stride[k] = (guint32)s->lies.stride[k];
+    }
     if (bicubic && !whole) {
         push.what = YONOS_VK_FOR_BICUBIC;
         yonos_vk_planes_record(&f->planes, FALSE, s->before, s->in_set, &push);
@@ -415,6 +460,8 @@ static gboolean run(YonosVulkanFrames *f, const YonosVulkanTile *tile, int ours,
         return FALSE;
     if (first && s->from)
         stamp(f, s->before, s, UPLOADED);
+    if (first && s->imported.buffer)
+        yonos_vk_import_acquire(&f->vk->device, &s->imported, s->before);
     if (first && f->stamps)
         vkCmdResetQueryPool(s->before, f->stamps, stamps_of(f, s, s->set ^ 1), STAMPS);
     if (first)
@@ -455,6 +502,7 @@ fail:
 static void recover(YonosVulkanFrames *f, Slot *s)
 {
     yonos_vk_device_wait(&f->vk->device, NULL);
+    forget_import(f, s);
     stamps_reset(f, s, NULL);
     semaphores_make(f, s, NULL);
 }
@@ -528,6 +576,7 @@ gboolean yonos_vulkan_frames_collect(YonosVulkanFrames *f, const YonosFrame *out
         return FALSE;
     }
     s->set ^= 1;
+    forget_import(f, s);
     start = g_get_monotonic_time();
     if (out)
         yonos_frame_unpack(&f->planes.out_packing, s->received.map, out);

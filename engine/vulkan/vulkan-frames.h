@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
+#include "base/dma-buf.h"
 #include "frame.h"
 #include "vulkan/vulkan-executor.h"
 
@@ -48,11 +49,15 @@ gboolean yonos_vulkan_frames_are_shared(const YonosVulkanFrames *frames);
  * others. */
 void yonos_vulkan_frames_share(YonosVulkanFrames *frames, const YonosSharedFrame *from, const YonosSharedFrame *to);
 
-/* A frame: begin, which is done with `in` when it returns; then runs; then end, which takes over the error that
- * something in between has failed with. The leftmost `ours` columns are the network's, then come, if `ours` is neither
- * 0 nor the width, a white line and a plain bicubic enlargement. At most `depth` frames may be not yet collected.
- * End is FALSE with an error where the device's memory is too short (YONOS_ERROR_MEMORY): then there is no such frame,
- * and those before can be collected. */
+/* The frame that begins next is read in a DMABuf, which must stay as it is until the frame is collected. FALSE: the
+ * device cannot, or it is too small; then, and with NULL, the frame is the host's as before. */
+gboolean yonos_vulkan_frames_import(YonosVulkanFrames *frames, const YonosDmaBuf *from);
+
+/* A frame: begin, which is done with `in` when it returns, and does not read it where it was told of another place;
+ * then runs; then end, which takes over the error that something in between has failed with. The leftmost `ours`
+ * columns are the network's, then come, if `ours` is neither 0 nor the width, a white line and a plain bicubic
+ * enlargement. At most `depth` frames may be not yet collected. End is FALSE with an error where the device's memory is
+ * too short (YONOS_ERROR_MEMORY): then there is no such frame, and those before can be collected. */
 gboolean yonos_vulkan_frames_begin(YonosVulkanFrames *frames, const YonosFrame *in, GError **error);
 gboolean yonos_vulkan_frames_run(YonosVulkanFrames *frames, const YonosVulkanTile *tile, int ours, GError **error);
 gboolean yonos_vulkan_frames_run_plain(YonosVulkanFrames *frames, GError **error); /* all of it bicubic */
