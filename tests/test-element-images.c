@@ -8,6 +8,9 @@
 #ifdef HAVE_VULKAN
 #include "vulkan-spy.h"
 #endif
+#ifdef HAVE_GST_VULKAN
+#include "planar-pool.h"
+#endif
 
 #include <glib/gstdio.h>
 
@@ -243,9 +246,10 @@ static GstPadProbeReturn leave_one(G_GNUC_UNUSED GstPad *pad, GstPadProbeInfo *p
     return GST_PAD_PROBE_OK;
 }
 
-static void probe_sink(GstElement *pipeline, GstPadProbeType type, GstPadProbeCallback probe, guint *n)
+static void probe_sink(GstElement *pipeline, const char *name, GstPadProbeType type, GstPadProbeCallback probe,
+                       guint *n)
 {
-    GstElement *el = gst_bin_get_by_name(GST_BIN(pipeline), "up");
+    GstElement *el = gst_bin_get_by_name(GST_BIN(pipeline), name);
     GstPad *pad = gst_element_get_static_pad(el, "sink");
 
     gst_pad_add_probe(pad, type, probe, n, NULL);
@@ -263,7 +267,7 @@ static void test_one_buffer(void)
     if (images_are_absent())
         return;
     pipeline = images_open(&plain, &small, &large);
-    probe_sink(pipeline, GST_PAD_PROBE_TYPE_QUERY_DOWNSTREAM, leave_one, &n);
+    probe_sink(pipeline, "up", GST_PAD_PROBE_TYPE_QUERY_DOWNSTREAM, leave_one, &n);
     images_play_well(pipeline);
     g_assert_cmpuint(n, >, 0);
     images_check_way(pipeline, "up", "shared");
@@ -290,6 +294,72 @@ static void test_two(void)
     images_close(pipeline, &small, &large);
 }
 
+#ifdef HAVE_GST_VULKAN
+static GstPadProbeReturn make_planar(G_GNUC_UNUSED GstPad *pad, GstPadProbeInfo *probe, gpointer data)
+{
+    GstQuery *query = GST_PAD_PROBE_INFO_QUERY(probe);
+    GstBufferPool *pool, *planar;
+    guint size;
+
+    if (GST_QUERY_TYPE(query) != GST_QUERY_ALLOCATION || !(GST_PAD_PROBE_INFO_TYPE(probe) & GST_PAD_PROBE_TYPE_PULL))
+        return GST_PAD_PROBE_OK;
+    gst_query_parse_nth_allocation_pool(query, 0, &pool, &size, NULL, NULL);
+    planar = planar_pool_new(pool, data);
+    gst_query_set_nth_allocation_pool(query, 0, planar, size, 0, 0);
+    gst_object_unref(planar);
+    gst_object_unref(pool);
+    return GST_PAD_PROBE_OK;
+}
+
+/* What one enlarger writes to and the next one reads, on the pipeline's device or by the host. */
+static GstBuffer *run_two(const char *device, const char *way, gboolean planar, GstVideoInfo *info)
+{
+    ImagesCase c = {"NV12", 19, 15, "", FALSE, FALSE, NULL, FALSE};
+    char *more = g_strdup_printf("enabled=false device=%s ! video/x-raw(memory:VulkanImage),format=NV12 ! yonosupscale "
+                                 "name=second enabled=false device=%s",
+                                 device, device);
+    ImagesSeen small = {0}, large = {0};
+    GstElement *pipeline;
+    GstBuffer *last;
+    guint made = 0;
+
+    c.more = more;
+    pipeline = images_open(&c, &small, &large);
+    if (planar)
+        probe_sink(pipeline, "second", GST_PAD_PROBE_TYPE_QUERY_DOWNSTREAM, make_planar, &made);
+    images_play_well(pipeline);
+    images_check_way(pipeline, "up", way);
+    images_check_way(pipeline, "second", way);
+    g_assert_cmpuint(large.n, ==, N_FRAMES);
+    g_assert_cmpint(made > 0, ==, planar);
+    *info = large.info;
+    last = g_steal_pointer(&large.last);
+    images_close(pipeline, &small, &large);
+    g_free(more);
+    return last;
+}
+
+/* NV12 in one image, as decoders give it, is the same as in two. */
+static void test_planar(void)
+{
+    static const char *const ways[][2] = {{DEVICE, "shared"}, {"cpu", "copied"}};
+
+    for (guint k = 0; !images_are_absent() && k < G_N_ELEMENTS(ways); k++) {
+        GstVideoInfo info, other;
+        GstBuffer *two = run_two(ways[k][0], ways[k][1], FALSE, &info);
+        GstBuffer *one = run_two(ways[k][0], ways[k][1], TRUE, &other);
+        GstMapInfo map;
+
+        g_assert_true(gst_video_info_is_equal(&info, &other));
+        g_assert_true(gst_buffer_map(two, &map, GST_MAP_READ));
+        g_assert_cmpint(gst_buffer_memcmp(one, 0, map.data, map.size), ==, 0);
+        gst_buffer_unmap(two, &map);
+        gst_buffer_unref(one);
+        gst_buffer_unref(two);
+    }
+}
+#endif
+
 #ifdef HAVE_VULKAN
 static GstPadProbeReturn lose(G_GNUC_UNUSED GstPad *pad, G_GNUC_UNUSED GstPadProbeInfo *probe, gpointer data)
 {
@@ -308,7 +378,7 @@ static void test_lost(void)
     if (images_are_absent())
         return;
     pipeline = images_open(&plain, &small, &large);
-    probe_sink(pipeline, GST_PAD_PROBE_TYPE_BUFFER, lose, &n);
+    probe_sink(pipeline, "up", GST_PAD_PROBE_TYPE_BUFFER, lose, &n);
     spy_result = SPY_DEVICE_LOST;
     error = images_play(pipeline);
     spy_fails = NULL;
@@ -345,7 +415,7 @@ static void test_memory_gets_short(void)
         ImagesSeen small = {0}, large = {0};
         GstElement *pipeline = images_open(&c, &small, &large);
         guint at = n;
-        probe_sink(pipeline, GST_PAD_PROBE_TYPE_BUFFER, shorten, &at);
+        probe_sink(pipeline, "up", GST_PAD_PROBE_TYPE_BUFFER, shorten, &at);
         images_play_well(pipeline);
         g_test_message("submission %u: %u frames, %d tiles", n, large.n, images_tiles(pipeline));
         g_assert_null(spy_fails);
@@ -400,6 +470,9 @@ int main(int argc, char **argv)
     g_test_add_func("/element/images/teardown", test_teardown);
     g_test_add_func("/element/images/one-buffer", test_one_buffer);
     g_test_add_func("/element/images/two", test_two);
+#ifdef HAVE_GST_VULKAN
+    g_test_add_func("/element/images/planar", test_planar);
+#endif
 #ifdef HAVE_VULKAN
     g_test_add_func("/element/images/lost", test_lost);
     g_test_add_func("/element/images/memory-gets-short", test_memory_gets_short);
