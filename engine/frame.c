@@ -19,7 +19,7 @@ typedef struct {
     float *rgb; /* only read on the way from it; of alpha, its floats */
     int stride; /* pixels */
     YonosFrameMatrix m;
-    int step;               /* samples from one of chroma to the next in its row; 0: no chroma */
+    int step;               /* samples from one of chroma to the next in its row; 0: no chroma, 4: luma lies between */
     int halved_x, halved_y; /* 1: chroma has half as many columns, rows */
 } Job;
 
@@ -62,7 +62,8 @@ YonosFrameChroma yonos_frame_chroma(YonosFrameLayout layout)
 {
     static const YonosFrameChroma chroma[] = {
         [YONOS_FRAME_PACKED] = {0, 0, 0}, [YONOS_FRAME_I420] = {1, 1, 1}, [YONOS_FRAME_NV12] = {2, 1, 1},
-        [YONOS_FRAME_Y42B] = {1, 1, 0},   [YONOS_FRAME_Y444] = {1, 0, 0}, [YONOS_FRAME_GRAY] = {0, 0, 0},
+        [YONOS_FRAME_Y42B] = {1, 1, 0},   [YONOS_FRAME_Y444] = {1, 0, 0}, [YONOS_FRAME_YUY2] = {4, 1, 0},
+        [YONOS_FRAME_GRAY] = {0, 0, 0},
     };
 
     return chroma[layout];
@@ -87,7 +88,9 @@ static void chroma_row(const Job *job, int row, guint8 **at)
     int sample = yonos_frame_depth(job->format) > 8 ? 2 : 1;
 
     for (int i = 0; i < 2; i++)
-        if (job->step == 2)
+        if (job->step == 4)
+            at[cb ^ i] = row_of(job->frame, 0, row) + (2 * i + !job->format->chroma_first) * sample;
+        else if (job->step == 2)
             at[cb ^ i] = row_of(job->frame, 1, row) + i * sample;
         else
             at[cb ^ i] = row_of(job->frame, 1 + i, row);

@@ -11,6 +11,7 @@ typedef enum {
     YONOS_FRAME_NV12,   /* two planes, chroma halved both ways, Cb Cr interleaved */
     YONOS_FRAME_Y42B,   /* three planes, chroma halved horizontally (rounded up) */
     YONOS_FRAME_Y444,   /* three planes */
+    YONOS_FRAME_YUY2,   /* one plane, chroma halved horizontally (rounded up): Y Cb Y Cr */
     YONOS_FRAME_GRAY,   /* one plane of Y' */
 } YonosFrameLayout;
 
@@ -23,7 +24,8 @@ typedef struct {
     gboolean full_range;    /* else: 0..255 instead of 16..235 and 16..240, in 8 bits */
     gboolean chroma_left;   /* YUV: chroma sited at the left luma column (MPEG-2) instead of between (JPEG) */
     gboolean chroma_top;    /* YUV: chroma sited at the upper luma row instead of between */
-    gboolean chroma_swapped; /* YUV: Cr comes before Cb (YV12, NV21) */
+    gboolean chroma_swapped; /* YUV: Cr comes before Cb (YV12, NV21, YVYU) */
+    gboolean chroma_first;   /* YUY2: Cb Y Cr Y (UYVY) */
     gboolean limited_rgb;   /* PACKED: 16..235 instead of 0..255, in 8 bits; alpha is always 0..255 */
     int depth;              /* bits of a sample: 8 (also as 0), or 9 to 16 in little-endian words of 16 */
     int shift;              /* unused bits below a sample in its word: 6 in P010 */
@@ -44,7 +46,7 @@ typedef struct {
 YonosFrameMatrix yonos_frame_matrix(const YonosFrameFormat *format);
 
 typedef struct {
-    int step;               /* samples from one of chroma to the next in its row; 0: no chroma */
+    int step;               /* samples from one of chroma to the next in its row; 0: no chroma, 4: luma lies between */
     int halved_x, halved_y; /* 1: chroma has half as many columns, rows */
 } YonosFrameChroma;
 

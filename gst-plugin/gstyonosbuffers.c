@@ -11,8 +11,9 @@
 #include <gst/video/video-overlay-composition.h>
 
 #define GST_CAT_DEFAULT gst_yonos_upscale_debug
-#define FORMATS "{ I420, YV12, NV12, NV21, Y42B, Y444, I420_10LE, P010_10LE, " \
-    "I422_10LE, Y444_10LE, I420_12LE, P012_LE, I422_12LE, Y444_12LE, " \
+#define FORMATS "{ I420, YV12, NV12, NV21, Y42B, Y444, YUY2, UYVY, YVYU, VYUY, " \
+    "I420_10LE, P010_10LE, I422_10LE, Y210, Y444_10LE, I420_12LE, P012_LE, " \
+    "I422_12LE, Y212_LE, Y444_12LE, " \
     "P016_LE, Y444_16LE, GRAY8, GRAY16_LE, RGB, BGR, RGBA, BGRA, ARGB, ABGR, " \
     "RGBx, BGRx, xRGB, xBGR, RGBA64_LE }"
 #define WITH_OVERLAYS GST_CAPS_FEATURE_MEMORY_SYSTEM_MEMORY ", " \
@@ -28,7 +29,8 @@
 #if GST_CHECK_VERSION (1, 24, 0)
 /* linear ones, of those formats that DRM has a name for */
 #define READ_ONLY "; " GST_VIDEO_DMA_DRM_CAPS_MAKE ", drm-format = (string) " \
-    "{ NV12, P010, P012, YU12, YV12, NV21, YU16, YU24, \"R8  \", \"R16 \", " \
+    "{ NV12, P010, P012, YU12, YV12, NV21, YUYV, UYVY, YVYU, VYUY, Y210, " \
+    "Y212, YU16, YU24, \"R8  \", \"R16 \", " \
     "BG24, RG24, AB24, AR24, BA24, RA24, XB24, XR24, BX24, RX24 }"
 #else
 #define READ_ONLY ""
@@ -96,6 +98,13 @@ frame_layout (const GstVideoInfo * info)
     case GST_VIDEO_FORMAT_Y444_12LE:
     case GST_VIDEO_FORMAT_Y444_16LE:
       return YONOS_FRAME_Y444;
+    case GST_VIDEO_FORMAT_YUY2:
+    case GST_VIDEO_FORMAT_UYVY:
+    case GST_VIDEO_FORMAT_YVYU:
+    case GST_VIDEO_FORMAT_VYUY:
+    case GST_VIDEO_FORMAT_Y210:
+    case GST_VIDEO_FORMAT_Y212_LE:
+      return YONOS_FRAME_YUY2;
     case GST_VIDEO_FORMAT_GRAY8:
     case GST_VIDEO_FORMAT_GRAY16_LE:
       return YONOS_FRAME_GRAY;
@@ -134,7 +143,10 @@ describe_yuv (YonosFrameFormat * f, const GstVideoInfo * info)
       || (site & GST_VIDEO_CHROMA_SITE_H_COSITED) != 0;
   f->chroma_top = (site & GST_VIDEO_CHROMA_SITE_V_COSITED) != 0;
   f->chroma_swapped = format == GST_VIDEO_FORMAT_YV12
-      || format == GST_VIDEO_FORMAT_NV21;
+      || format == GST_VIDEO_FORMAT_NV21 || format == GST_VIDEO_FORMAT_YVYU
+      || format == GST_VIDEO_FORMAT_VYUY;
+  f->chroma_first = format == GST_VIDEO_FORMAT_UYVY
+      || format == GST_VIDEO_FORMAT_VYUY;
 }
 
 YonosFrameFormat
@@ -146,7 +158,9 @@ gst_yonos_frame_format (const GstVideoInfo * info)
   };
 
   f.depth = GST_VIDEO_FORMAT_INFO_DEPTH (finfo, 0);
-  f.shift = GST_VIDEO_FORMAT_INFO_SHIFT (finfo, 0);
+  /* of Y210 it says 0, and writes otherwise */
+  f.shift = f.layout == YONOS_FRAME_YUY2 && f.depth > 8 ? 16 - f.depth
+      : (gint) GST_VIDEO_FORMAT_INFO_SHIFT (finfo, 0);
   if (f.layout == YONOS_FRAME_PACKED)
     describe_pixels (&f, info);
   else

@@ -27,8 +27,8 @@ vec4 packed_pixel(ivec2 at)
 /* Of a column of chroma, between two of its rows: 4 parts in all, far_weight of them of the far one. */
 float mixed(int which, int column, int near, int far, int far_weight)
 {
-    int cr = which ^ SWAPPED, k = column * STEP + (STEP == 2 ? cr : 0);
-    uint plane = STEP == 2 ? 1u : 1u + uint(cr);
+    int cr = which ^ SWAPPED, k = column * STEP + (STEP == 4 ? 2 * cr + 1 - CHROMA_FIRST : STEP == 2 ? cr : 0);
+    uint plane = STEP == 4 ? 0u : STEP == 2 ? 1u : 1u + uint(cr);
     int sum = code(plane, near, k) * (4 - far_weight) + code(plane, far, k) * far_weight - 4 * MIDDLE;
 
     return float(sum) * (0.25 / C_RANGE);
@@ -66,7 +66,7 @@ vec4 pixel(ivec2 at)
 
     if (PIXEL > 0)
         return packed_pixel(at);
-    y = float(code(0, at.y, at.x)) * (1.0 / Y_RANGE) - Y_OFFSET / Y_RANGE;
+    y = float(code(0, at.y, STEP == 4 ? at.x * 2 + CHROMA_FIRST : at.x)) * (1.0 / Y_RANGE) - Y_OFFSET / Y_RANGE;
     if (STEP > 0)
         c = chroma(at);
     return vec4(y + R_CR * c.y, y + G_CB * c.x + G_CR * c.y, y + B_CB * c.x, 1.0);

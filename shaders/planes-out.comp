@@ -89,16 +89,22 @@ vec2 chroma(ivec2 at)
     return even * 0.5 + side * 0.5;
 }
 
+uint chroma_of(int which, ivec2 place)
+{
+    return to_code(chroma((place << ivec2(HALVED_X, HALVED_Y)) + 1)[which ^ SWAPPED] + float(MIDDLE));
+}
+
 /* Sample k of a row of the tile, in a plane. */
 uint sample_of(uint plane, int k, int row)
 {
     vec4 v;
 
-    if (plane > 0u) {
-        int which = (STEP == 2 ? k & 1 : int(plane) - 1) ^ SWAPPED;
-        ivec2 at = ivec2((STEP == 2 ? k >> 1 : k) << HALVED_X, row << HALVED_Y) + 1;
-        return to_code(chroma(at)[which] + float(MIDDLE));
-    }
+    if (plane > 0u)
+        return STEP == 2 ? chroma_of(k & 1, ivec2(k >> 1, row)) : chroma_of(int(plane) - 1, ivec2(k, row));
+    if (STEP == 4 && (k & 1) != CHROMA_FIRST)
+        return chroma_of((k >> 1) & 1, ivec2(k >> 2, row));
+    if (STEP == 4)
+        k >>= 1;
     if (PIXEL == 0) {
         v = of_tile(ivec2(k, row) + 1);
         return to_code(v.r * (KR * Y_RANGE) + v.g * (KG * Y_RANGE) + v.b * (KB * Y_RANGE) + Y_OFFSET);
@@ -135,8 +141,8 @@ void main()
     for (int k = int(gl_LocalInvocationID.x); k < PIXELS; k += LOCAL)
         tile[k] = pixel(clamp(corner + ivec2(k % ROW, k / ROW) - 1, ivec2(0), p.size - 1));
     barrier();
-    write(0u, corner, max(PIXEL, 1), ivec2(0));
-    if (STEP > 0)
+    write(0u, corner, STEP == 4 ? 4 : max(PIXEL, 1), ivec2(STEP == 4 ? 1 : 0, 0));
+    if (STEP == 1 || STEP == 2)
         write(1u, corner, STEP, ivec2(HALVED_X, HALVED_Y));
     if (STEP == 1)
         write(2u, corner, 1, ivec2(HALVED_X, HALVED_Y));

@@ -15,7 +15,7 @@ layout(constant_id = 3) const int B = 0;
 layout(constant_id = 4) const int A = -1; /* -1: none */
 layout(constant_id = 5) const int WIDE = 0; /* 1: samples of two bytes, not one */
 layout(constant_id = 6) const int SHIFT = 0; /* unused bits below a sample */
-layout(constant_id = 7) const int STEP = 0; /* samples from one of chroma to the next; 0: no chroma */
+layout(constant_id = 7) const int STEP = 0; /* samples from one of chroma to the next; 0: no chroma, 4: luma lies between */
 layout(constant_id = 8) const int HALVED_X = 0;
 layout(constant_id = 9) const int HALVED_Y = 0;
 layout(constant_id = 10) const int LEFT = 0;
@@ -37,6 +37,7 @@ layout(constant_id = 24) const float B_CB = 0.0;
 layout(constant_id = 25) const float GRAY_R = 0.0;
 layout(constant_id = 26) const float GRAY_G = 0.0;
 layout(constant_id = 27) const float GRAY_B = 0.0;
+layout(constant_id = 28) const int CHROMA_FIRST = 0; /* of the four samples, where luma lies between */
 
 layout(push_constant) uniform Push {
     ivec2 size;  /* of the frame */

@@ -16,6 +16,30 @@ typedef struct {
     gboolean rgb, gray, halved_x, halved_y, left, top;
 } Meaning;
 
+/* Of formats that GStreamer describes otherwise than its own videoconvert writes them (1.22 to 1.26): their components'
+ * first bytes. */
+static const guint8 *offsets(const GstVideoFrame *frame)
+{
+    static const guint8 vyuy[] = {1, 2, 0}, y210[] = {0, 2, 6};
+
+    switch (GST_VIDEO_FRAME_FORMAT(frame)) {
+    case GST_VIDEO_FORMAT_VYUY:
+        return vyuy;
+    case GST_VIDEO_FORMAT_Y210:
+    case GST_VIDEO_FORMAT_Y212_LE:
+        return y210;
+    default:
+        return NULL;
+    }
+}
+
+static int shift_of(const GstVideoFrame *frame, guint component)
+{
+    return GST_VIDEO_FRAME_FORMAT(frame) == GST_VIDEO_FORMAT_Y210
+               ? 6
+               : (int)GST_VIDEO_FORMAT_INFO_SHIFT(frame->info.finfo, component);
+}
+
 static guint8 *place(const GstVideoFrame *frame, guint component, int x, int y)
 {
     guint8 *first = GST_VIDEO_FRAME_COMP_DATA(frame, component);
@@ -23,6 +47,8 @@ static guint8 *place(const GstVideoFrame *frame, guint component, int x, int y)
     /* GStreamer says of P010, P012 and P016 that it lies one byte behind Cb, which is two bytes long */
     if (GST_VIDEO_FRAME_N_PLANES(frame) == 2 && GST_VIDEO_FRAME_COMP_DEPTH(frame, 0) > 8 && component == 2)
         first = (guint8 *)GST_VIDEO_FRAME_PLANE_DATA(frame, 1) + 2;
+    if (offsets(frame))
+        first = (guint8 *)GST_VIDEO_FRAME_PLANE_DATA(frame, 0) + offsets(frame)[component];
     return first + (gssize)y * GST_VIDEO_FRAME_COMP_STRIDE(frame, component) +
            (gssize)x * GST_VIDEO_FRAME_COMP_PSTRIDE(frame, component);
 }
@@ -33,13 +59,13 @@ int reference_get(const GstVideoFrame *frame, guint component, int x, int y)
 
     if (GST_VIDEO_FRAME_COMP_DEPTH(frame, component) <= 8)
         return *at;
-    return (at[0] | at[1] << 8) >> GST_VIDEO_FORMAT_INFO_SHIFT(frame->info.finfo, component);
+    return (at[0] | at[1] << 8) >> shift_of(frame, component);
 }
 
 void reference_put(const GstVideoFrame *frame, guint component, int x, int y, int code)
 {
     guint8 *at = place(frame, component, x, y);
-    int word = code << GST_VIDEO_FORMAT_INFO_SHIFT(frame->info.finfo, component);
+    int word = code << shift_of(frame, component);
 
     at[0] = (guint8)word;
     if (GST_VIDEO_FRAME_COMP_DEPTH(frame, component) > 8)

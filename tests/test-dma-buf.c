@@ -29,6 +29,7 @@ static const YonosFrameFormat formats[] = {
     {.pixel_stride = 3, .r = 0, .g = 1, .b = 2, .a = -1},
     {.pixel_stride = 4, .r = 2, .g = 1, .b = 0, .a = 3},
     {.pixel_stride = 8, .r = 0, .g = 2, .b = 4, .a = 6, .depth = 16},
+    {.layout = YONOS_FRAME_YUY2, .kr = 0.299, .kb = 0.114, .a = -1},
 };
 
 static char *model;

@@ -11,6 +11,7 @@
 #define SEED 20261124
 
 static const char *const formats[] = {"I420",      "YV12",      "NV12",      "NV21",      "Y42B",      "Y444",
+                                      "YUY2",      "UYVY",      "YVYU",      "VYUY",      "Y210",      "Y212_LE",
                                       "P010_10LE", "I420_10LE", "I422_10LE", "Y444_10LE", "I420_12LE", "P012_LE",
                                       "I422_12LE", "Y444_12LE", "P016_LE",   "Y444_16LE", "GRAY8",     "GRAY16_LE",
                                       "RGB",       "BGR",       "RGBA",      "BGRA",      "ARGB",      "ABGR",

@@ -42,8 +42,8 @@ static const Case cases[] = {
     {"dmabuf-in", "video/x-raw(memory:DMABuf),format=NV12," SIZE, NULL, "not of NV12", "linear"},
     {"dmabuf-tiled-in", "video/x-raw(memory:DMABuf),format=DMA_DRM,drm-format=NV12:0x0100000000000002," SIZE, NULL,
      "not of NV12:0x0100000000000002", "linear"},
-    {"dmabuf-format-in", "video/x-raw(memory:DMABuf),format=DMA_DRM,drm-format=YUYV," SIZE, NULL,
-     "not of YUYV", "gldownload"},
+    {"dmabuf-format-in", "video/x-raw(memory:DMABuf),format=DMA_DRM,drm-format=AYUV," SIZE, NULL,
+     "not of AYUV", "gldownload"},
     {"dmabuf-out", SMALL, "video/x-raw(memory:DMABuf),format=DMA_DRM,drm-format=NV12", "does not make frames in memory:DMABuf",
      "an element that exports it behind"},
 #else

@@ -26,7 +26,8 @@ static YonosFrameFormat yuv(YonosFrameLayout layout, int width, int height, gboo
 
 static gboolean is_halved_x(const YonosFrameFormat *f)
 {
-    return f->layout == YONOS_FRAME_I420 || f->layout == YONOS_FRAME_NV12 || f->layout == YONOS_FRAME_Y42B;
+    return f->layout == YONOS_FRAME_I420 || f->layout == YONOS_FRAME_NV12 || f->layout == YONOS_FRAME_Y42B ||
+           f->layout == YONOS_FRAME_YUY2;
 }
 
 static gboolean is_halved_y(const YonosFrameFormat *f)
@@ -36,7 +37,10 @@ static gboolean is_halved_y(const YonosFrameFormat *f)
 
 static int planes(const YonosFrameFormat *f)
 {
-    return f->layout == YONOS_FRAME_PACKED || f->layout == YONOS_FRAME_GRAY ? 1 : f->layout == YONOS_FRAME_NV12 ? 2 : 3;
+    gboolean one =
+        f->layout == YONOS_FRAME_PACKED || f->layout == YONOS_FRAME_GRAY || f->layout == YONOS_FRAME_YUY2;
+
+    return one ? 1 : f->layout == YONOS_FRAME_NV12 ? 2 : 3;
 }
 
 static int sample_bytes(const YonosFrameFormat *f)
@@ -48,6 +52,8 @@ static int row_samples(const YonosFrameFormat *f, int plane)
 {
     if (f->layout == YONOS_FRAME_PACKED)
         return f->width * f->pixel_stride / sample_bytes(f);
+    if (f->layout == YONOS_FRAME_YUY2)
+        return (f->width + 1) / 2 * 4;
     if (plane == 0)
         return f->width;
     return (is_halved_x(f) ? (f->width + 1) / 2 : f->width) * (f->layout == YONOS_FRAME_NV12 ? 2 : 1);
@@ -66,6 +72,12 @@ static int rows(const YonosFrameFormat *f, int plane)
 static int top_code(const YonosFrameFormat *f)
 {
     return (1 << MAX(f->depth, 8)) - 1;
+}
+
+/* Where in its row the luma of a column is. */
+static int luma_at(const YonosFrameFormat *f, int x)
+{
+    return f->layout == YONOS_FRAME_YUY2 ? 2 * x + (f->chroma_first != FALSE) : x;
 }
 
 /* The code of a sample, little-endian in its word. */
@@ -108,18 +120,22 @@ static void free_picture(Picture *p)
 static void fill(const YonosFrameFormat *f, Picture *p, GRand *rand)
 {
     int middle = (top_code(f) + 1) / 2;
+    gboolean mixed = f->layout == YONOS_FRAME_YUY2;
 
     for (int i = 0; i < planes(f); i++) {
         int slope_x = g_rand_int_range(rand, -2, 3), slope_y = g_rand_int_range(rand, -1, 2);
         for (int y = 0; y < rows(f, i); y++)
             for (int x = 0; x < row_samples(f, i); x++) {
-                int column = f->layout == YONOS_FRAME_NV12 ? x / 2 : x;
-                int flip = f->layout == YONOS_FRAME_NV12 && x % 2 ? -1 : 1;
+                int column = mixed ? x / 4 : f->layout == YONOS_FRAME_NV12 ? x / 2 : x;
+                int flip = (f->layout == YONOS_FRAME_NV12 && x % 2) || (mixed && x % 4 / 2) ? -1 : 1;
+                gboolean is_chroma = i > 0 || (mixed && x % 2 != luma_at(f, 0));
                 put(f, &p->frame, i, x, y,
-                    i == 0 ? g_rand_int_range(rand, 0, top_code(f) + 1)
-                           : middle + flip * (slope_x * column + slope_y * y));
+                    is_chroma ? middle + flip * (slope_x * column + slope_y * y)
+                              : g_rand_int_range(rand, 0, top_code(f) + 1));
             }
     }
+    for (int y = 0; mixed && f->width % 2 && y < f->height; y++) /* whose luma is there twice */
+        put(f, &p->frame, 0, luma_at(f, f->width), y, get(f, &p->frame, 0, luma_at(f, f->width - 1), y));
 }
 
 /* With `alpha`, that is taken along. */
@@ -180,7 +196,7 @@ static void test_packed(void)
     g_rand_free(rand);
 }
 
-#define KINDS (64 * 6)
+#define KINDS (64 * 8)
 
 /* One of all that Y'CbCr frames may be. */
 static YonosFrameFormat yuv_of_kind(int kind, int width, int height)
@@ -191,7 +207,9 @@ static YonosFrameFormat yuv_of_kind(int kind, int width, int height)
     } layouts[] = {{YONOS_FRAME_I420, 0, 0},  {YONOS_FRAME_NV12, 8, 0},   {YONOS_FRAME_I420, 10, 0},
                    {YONOS_FRAME_NV12, 10, 6}, {YONOS_FRAME_Y42B, 8, 0},   {YONOS_FRAME_Y444, 8, 0},
                    {YONOS_FRAME_GRAY, 8, 0},  {YONOS_FRAME_Y42B, 12, 2},  {YONOS_FRAME_Y444, 16, 0},
-                   {YONOS_FRAME_GRAY, 16, 0}, {YONOS_FRAME_I420, 16, 0},  {YONOS_FRAME_NV12, 9, 7}};
+                   {YONOS_FRAME_GRAY, 16, 0}, {YONOS_FRAME_I420, 16, 0},  {YONOS_FRAME_NV12, 9, 7},
+                   {YONOS_FRAME_YUY2, 8, 0},  {YONOS_FRAME_YUY2, 8, 0},   {YONOS_FRAME_YUY2, 10, 6},
+                   {YONOS_FRAME_YUY2, 16, 0}};
     guint i = (guint)kind / 32;
     YonosFrameFormat f = yuv(layouts[i].layout, width, height, kind & 1, kind & 2, kind & 4);
 
@@ -199,6 +217,7 @@ static YonosFrameFormat yuv_of_kind(int kind, int width, int height)
     f.chroma_swapped = kind & 16;
     f.depth = layouts[i].depth;
     f.shift = layouts[i].shift;
+    f.chroma_first = f.layout == YONOS_FRAME_YUY2 && i % 2;
     return f;
 }
 
@@ -307,6 +326,8 @@ static Plain plain(const YonosFrameFormat *f, const YonosFrame *frame)
 static int plain_chroma(const Plain *p, int component, int column, int row)
 {
     int place = p->f->chroma_swapped ? !component : component;
+    if (p->f->layout == YONOS_FRAME_YUY2)
+        return get(p->f, p->frame, 0, 4 * column + 2 * place + !p->f->chroma_first, row);
     if (p->f->layout == YONOS_FRAME_NV12)
         return get(p->f, p->frame, 1, 2 * column + place, row);
     return get(p->f, p->frame, 1 + place, column, row);
@@ -381,7 +402,7 @@ static void check_to_rgb(const Plain *p, const float *rgb, int stride)
     gboolean gray = p->f->layout == YONOS_FRAME_GRAY;
     for (int y = 0; y < p->f->height; y++)
         for (int x = 0; x < p->f->width; x++) {
-            float luma = (float)get(p->f, p->frame, 0, x, y) * (1 / p->y_range) + -p->y_offset / p->y_range;
+            float luma = (float)get(p->f, p->frame, 0, luma_at(p->f, x), y) * (1 / p->y_range) + -p->y_offset / p->y_range;
             float cb = gray ? 0 : plain_chroma_at(p, 0, x, y), cr = gray ? 0 : plain_chroma_at(p, 1, x, y);
             const float *got = rgb + (y * stride + x) * 3;
             float expected[3] = {luma + p->r_cr * cr, luma + p->g_cb * cb + p->g_cr * cr, luma + p->b_cb * cb};
@@ -399,7 +420,7 @@ static void check_from_rgb(const Plain *p, const float *rgb, int stride)
         for (int x = 0; x < p->f->width; x++) {
             const float *in = rgb + (y * stride + x) * 3;
             int column = is_halved_x(p->f) ? x / 2 : x, row = is_halved_y(p->f) ? y / 2 : y;
-            g_assert_cmpint(get(p->f, p->frame, 0, x, y), ==,
+            g_assert_cmpint(get(p->f, p->frame, 0, luma_at(p->f, x), y), ==,
                             plain_code(p, in[0] * r + in[1] * g + in[2] * b + p->y_offset));
             for (int component = 0; component < 2 && p->f->layout != YONOS_FRAME_GRAY; component++)
                 g_assert_cmpint(plain_chroma(p, component, column, row), ==,

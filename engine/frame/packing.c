@@ -8,13 +8,16 @@ YonosFramePacking yonos_frame_packing(const YonosFrameFormat *f)
 {
     YonosFrameChroma chroma = yonos_frame_chroma(f->layout);
     guint32 sample = yonos_frame_depth(f) > 8 ? 2 : 1;
-    YonosFramePacking p = {.planes = chroma.step ? 4 - (guint)chroma.step : 1};
+    YonosFramePacking p = {.planes = chroma.step == 1 ? 3 : chroma.step == 2 ? 2 : 1};
 
     for (guint k = 0; k < p.planes; k++) {
         guint32 width = (guint32)(k ? (f->width + chroma.halved_x) >> chroma.halved_x : f->width);
         guint32 pixel = f->layout == YONOS_FRAME_PACKED ? (guint32)f->pixel_stride
+                        : f->layout == YONOS_FRAME_YUY2 ? 2 * sample
                         : k                             ? sample * (guint32)chroma.step
                                                         : sample;
+        if (f->layout == YONOS_FRAME_YUY2) /* pixels come in pairs */
+            width = (width + 1) / 2 * 2;
         p.rows[k] = (guint32)(k ? (f->height + chroma.halved_y) >> chroma.halved_y : f->height);
         p.row[k] = width * pixel;
         p.stride[k] = (p.row[k] + YONOS_PACKING_ALIGN - 1) / YONOS_PACKING_ALIGN * YONOS_PACKING_ALIGN;

@@ -154,39 +154,71 @@ VECTORISED static void NAME(put_pixels)(const YonosFrameMatrix *m, const guint8 
     }
 }
 
+/* Where luma from column x on lies without gaps: in its row, or copied out of it to `few`. */
+static const guint8 *NAME(luma_block)(const Job *job, int y, int x, int columns, SAMPLE *few)
+{
+    const SAMPLE *row = (const SAMPLE *)row_of(job->frame, 0, y);
+    const int first = job->format->chroma_first != FALSE;
+
+    if (job->step != 4)
+        return (const guint8 *)(row + x);
+    for (int k = 0; k < columns; k++)
+        few[k] = row[2 * (x + k) + first];
+    return (const guint8 *)few;
+}
+
 static void NAME(yuv_to_rgb)(gconstpointer data, gsize start, gsize end)
 {
     const Job *job = data;
     const YonosFrameFormat *f = job->format;
     const int x_shift = job->halved_x, all = (f->width + x_shift) >> x_shift, most = BLOCK >> x_shift;
     float cb[BLOCK] = {0}, cr[BLOCK] = {0};
+    SAMPLE few[BLOCK];
 
     for (int y = (int)start; y < (int)end; y++) {
-        const guint8 *luma = row_of(job->frame, 0, y);
         float *dst = job->rgb + (gsize)y * job->stride * 3;
         Rows rows = chroma_rows(job, y);
         for (int k = 0; k < all; k += most) {
-            int columns = MIN(most, all - k), x = k << x_shift;
+            int columns = MIN(most, all - k), x = k << x_shift, width = MIN(BLOCK, f->width - x);
             if (job->step) {
                 NAME(chroma_block)(job, rows.near[0], rows.far[0], &rows.mix, k, columns, all, cb);
                 NAME(chroma_block)(job, rows.near[1], rows.far[1], &rows.mix, k, columns, all, cr);
             }
-            NAME(put_pixels)(&job->m, luma + (gsize)x * sizeof(SAMPLE), f->shift, cb, cr, MIN(BLOCK, f->width - x),
-                             dst + 3 * x);
+            NAME(put_pixels)(&job->m, NAME(luma_block)(job, y, x, width, few), f->shift, cb, cr, width, dst + 3 * x);
         }
     }
 }
 
-VECTORISED static void NAME(rgb_row_to_luma)(const Job *job, const float *restrict src, guint8 *row)
+VECTORISED static void NAME(to_luma)(const Job *job, const float *restrict src, int width, SAMPLE *restrict dst)
 {
     const YonosFrameMatrix *m = &job->m;
     const float r = m->kr * m->y_range, g = m->kg * m->y_range, b = m->kb * m->y_range, offset = m->y_offset;
     const float top = m->top;
-    const int width = job->format->width, shift = job->format->shift;
-    SAMPLE *restrict dst = (SAMPLE *)row;
+    const int shift = job->format->shift;
 
     for (int x = 0; x < width; x++)
         dst[x] = STORE(to_code(src[3 * x] * r + src[3 * x + 1] * g + src[3 * x + 2] * b + offset, top), shift);
+}
+
+/* Between chroma comes luma in pairs, so the last of an odd row is there twice. */
+static void NAME(put_luma_row)(const Job *job, int y)
+{
+    const int width = job->format->width, first = job->format->chroma_first != FALSE;
+    const float *src = job->rgb + (gsize)y * job->stride * 3;
+    SAMPLE *row = (SAMPLE *)row_of(job->frame, 0, y), few[BLOCK];
+
+    if (job->step != 4) {
+        NAME(to_luma)(job, src, width, row);
+        return;
+    }
+    for (int x = 0; x < width; x += BLOCK) {
+        int columns = MIN(BLOCK, width - x);
+        NAME(to_luma)(job, src + 3 * (gsize)x, columns, few);
+        for (int k = 0; k < columns; k++)
+            row[2 * (x + k) + first] = few[k];
+    }
+    if (width % 2)
+        row[2 * width + first] = row[2 * width - 2 + first];
 }
 
 /* Chroma of columns, after that of the column before them, to codes. Leaves the last column in front. */
@@ -240,7 +272,7 @@ static void NAME(yuv_from_rgb)(gconstpointer data, gsize start, gsize end)
     const int height = job->format->height, y_shift = job->halved_y;
 
     for (int y = (int)start << y_shift; y < MIN((int)end << y_shift, height); y++) {
-        NAME(rgb_row_to_luma)(job, job->rgb + (gsize)y * job->stride * 3, row_of(job->frame, 0, y));
+        NAME(put_luma_row)(job, y);
         if (job->step && !(y & y_shift))
             NAME(put_chroma_row)(job, y);
     }

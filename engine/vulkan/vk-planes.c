@@ -20,6 +20,7 @@ typedef struct {
     float highest, y_offset, y_range, c_range;
     float kr, kg, kb, r_cr, g_cb, g_cr, b_cb;
     float gray_r, gray_g, gray_b;
+    gint32 chroma_first;
 } Constants;
 
 #define N_CONSTANTS (sizeof(Constants) / sizeof(gint32))
@@ -57,6 +58,7 @@ static Constants constants_of(const YonosFrameFormat *f)
         .g_cb = m.g_cb,
         .g_cr = m.g_cr,
         .b_cb = m.b_cb,
+        .chroma_first = f->chroma_first != FALSE,
     };
 }
 
