@@ -21,20 +21,25 @@
 #ifdef HAVE_GST_VULKAN
 #define IMAGES "; " GST_VIDEO_CAPS_MAKE_WITH_FEATURES ("memory:VulkanImage", \
     "{ NV12, RGBA, BGRA }")
+/* of decoders; libgstvulkan's own pool has none */
+#define READ_ONLY_IMAGES "; " GST_VIDEO_CAPS_MAKE_WITH_FEATURES \
+    ("memory:VulkanImage", "P010_10LE")
 #else
 #define IMAGES ""
+#define READ_ONLY_IMAGES ""
 #endif
 #define SUPPORTED GST_VIDEO_CAPS_MAKE (FORMATS) "; " \
     GST_VIDEO_CAPS_MAKE_WITH_FEATURES (WITH_OVERLAYS, FORMATS) IMAGES
 #if GST_CHECK_VERSION (1, 24, 0)
 /* linear ones, of those formats that DRM has a name for */
-#define READ_ONLY "; " GST_VIDEO_DMA_DRM_CAPS_MAKE ", drm-format = (string) " \
+#define READ_ONLY_DMABUFS "; " GST_VIDEO_DMA_DRM_CAPS_MAKE ", drm-format = (string) " \
     "{ NV12, P010, P012, YU12, YV12, NV21, YUYV, UYVY, YVYU, VYUY, Y210, " \
     "Y212, YU16, YU24, \"R8  \", \"R16 \", " \
     "BG24, RG24, AB24, AR24, BA24, RA24, XB24, XR24, BX24, RX24 }"
 #else
-#define READ_ONLY ""
+#define READ_ONLY_DMABUFS ""
 #endif
+#define READ_ONLY READ_ONLY_IMAGES READ_ONLY_DMABUFS
 /* All else is let in to be refused with a sentence. */
 #define REFUSED "; video/x-raw(ANY)"
 

@@ -358,6 +358,56 @@ static void test_planar(void)
         gst_buffer_unref(two);
     }
 }
+
+/* P010 in one image, which only decoders give. */
+static void test_p010(void)
+{
+    static const char *const devices[] = {DEVICE, "cpu"}, *const outs[] = {"P010_10LE", "NV12"};
+    GRand *rand = g_rand_new_with_seed(SEED);
+
+    for (guint k = 0; !images_are_absent() && k < 4; k++) {
+        GstCaps *plain = gst_caps_from_string("video/x-raw,format=P010_10LE,width=22,height=14,framerate=25/1,"
+                                              "colorimetry=bt2100-pq,chroma-site=mpeg2"),
+                *made;
+        GstCaps *caps = gst_caps_copy(plain);
+        char *out = g_strdup_printf("video/x-raw,format=%s,width=44,height=28", outs[k / 2]), *in;
+        GstElement *el = element_new(NULL, devices[k % 2]);
+        GstVideoInfo small, large;
+        GstBuffer *frame, *got;
+        GstStructure *stats;
+        GstHarness *h;
+        GstPad *pad;
+
+        gst_caps_set_features_simple(caps, gst_caps_features_new_single("memory:VulkanImage"));
+        in = gst_caps_to_string(caps);
+        g_assert_true(gst_video_info_from_caps(&small, plain));
+        frame = reference_fill(&small, rand);
+        g_object_set(el, "enabled", FALSE, NULL);
+        h = element_start(el, NULL, in, out);
+        pad = gst_element_get_static_pad(el, "sink");
+        for (guint n = 0; n < 2; n++) {
+            got = gst_harness_push_and_pull(h, planar_frame_new(pad, caps, frame));
+            g_assert_nonnull(got);
+            made = gst_pad_get_current_caps(h->sinkpad);
+            g_assert_true(gst_video_info_from_caps(&large, made));
+            gst_caps_unref(made);
+            reference_check(&small, frame, &large, got);
+            gst_buffer_unref(got);
+        }
+        g_object_get(el, "stats", &stats, NULL);
+        g_assert_cmpstr(gst_structure_get_string(stats, "images"), ==, k % 2 ? "copied" : "shared");
+        gst_structure_free(stats);
+        gst_object_unref(pad);
+        element_stop(h, el);
+        gst_object_unref(el);
+        gst_buffer_unref(frame);
+        gst_caps_unref(plain);
+        gst_caps_unref(caps);
+        g_free(in);
+        g_free(out);
+    }
+    g_rand_free(rand);
+}
 #endif
 
 #ifdef HAVE_VULKAN
@@ -472,6 +522,7 @@ int main(int argc, char **argv)
     g_test_add_func("/element/images/two", test_two);
 #ifdef HAVE_GST_VULKAN
     g_test_add_func("/element/images/planar", test_planar);
+    g_test_add_func("/element/images/p010", test_p010);
 #endif
 #ifdef HAVE_VULKAN
     g_test_add_func("/element/images/lost", test_lost);
