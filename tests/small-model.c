@@ -5,6 +5,7 @@
 #include "models/compact.h"
 #include "models/model-file.h"
 
+#include <glib/gstdio.h>
 #include <math.h>
 #include <string.h>
 
@@ -91,4 +92,23 @@ void small_model_make(const char *path, const SmallModel *model)
 void small_model_write(const char *path, int scale, guint64 seed)
 {
     small_model_make(path, &(SmallModel){.scale = scale, .seed = seed});
+}
+
+char *small_model_new(int scale, guint64 seed)
+{
+    char *folder = g_dir_make_tmp("yonos-model-XXXXXX", NULL), *path = g_build_filename(folder, "m.safetensors", NULL);
+
+    small_model_write(path, scale, seed);
+    g_free(folder);
+    return path;
+}
+
+void small_model_remove(char *path)
+{
+    char *folder = g_path_get_dirname(path);
+
+    g_remove(path);
+    g_rmdir(folder);
+    g_free(folder);
+    g_free(path);
 }

@@ -17,3 +17,7 @@ typedef struct {
 /* Writes an untrained model: seeded normal weights, scaled so that the residual stays small. */
 void small_model_make(const char *path, const SmallModel *model);
 void small_model_write(const char *path, int scale, guint64 seed);
+
+/* The second in a folder of its own: its path, for small_model_remove, which also frees it and removes the folder. */
+char *small_model_new(int scale, guint64 seed);
+void small_model_remove(char *path);

@@ -10,7 +10,6 @@
 #include "vulkan/vk-device.h"
 
 #include <fcntl.h>
-#include <glib/gstdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -401,14 +400,12 @@ static void test_valid(void)
 
 int main(int argc, char **argv)
 {
-    char *cache, *folder;
+    char *cache;
     int status;
 
     g_test_init(&argc, &argv, NULL);
     cache = tested_cache_new();
-    folder = g_dir_make_tmp("yonos-dma-buf-XXXXXX", NULL);
-    model = g_build_filename(folder, "m.safetensors", NULL);
-    small_model_write(model, 2, SEED);
+    model = small_model_new(2, SEED);
     g_test_add_func("/dma-buf/formats", test_formats);
     g_test_add_func("/dma-buf/tiles", test_tiles);
     g_test_add_func("/dma-buf/flight", test_flight);
@@ -418,10 +415,7 @@ int main(int argc, char **argv)
     g_test_add_func("/dma-buf/absent", test_absent);
     g_test_add_func("/dma-buf/valid", test_valid);
     status = g_test_run();
-    g_remove(model);
-    g_rmdir(folder);
-    g_free(model);
-    g_free(folder);
+    small_model_remove(model);
     tested_cache_free(cache);
     return status;
 }

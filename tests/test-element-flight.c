@@ -3,8 +3,6 @@
 #include "element-check.h"
 #include "small-model.h"
 
-#include <glib/gstdio.h>
-
 #include <string.h>
 
 #define SEED 20261124
@@ -264,15 +262,12 @@ static void test_settings(void)
 
 int main(int argc, char **argv)
 {
-    char *folder;
     int status;
 
     gst_init(&argc, &argv);
     g_test_init(&argc, &argv, NULL);
-    folder = g_dir_make_tmp("yonos-flight-XXXXXX", NULL);
-    model = g_build_filename(folder, "m.safetensors", NULL);
     g_test_message("seed %d", SEED);
-    small_model_write(model, 2, SEED);
+    model = small_model_new(2, SEED);
     g_test_add_func("/element/flight/same", test_same);
     g_test_add_func("/element/flight/serialised", test_serialised);
     g_test_add_func("/element/flight/caps", test_caps);
@@ -282,9 +277,6 @@ int main(int argc, char **argv)
     g_test_add_func("/element/flight/latency", test_latency);
     g_test_add_func("/element/flight/settings", test_settings);
     status = g_test_run();
-    g_remove(model);
-    g_rmdir(folder);
-    g_free(model);
-    g_free(folder);
+    small_model_remove(model);
     return status;
 }

@@ -116,13 +116,11 @@ static void test_between(void)
 /* With the network: alpha as without it, gray stays gray. */
 static void test_network(void)
 {
-    char *folder = g_dir_make_tmp("yonos-formats-XXXXXX", NULL);
-    char *model = g_build_filename(folder, "m.safetensors", NULL);
+    char *model = small_model_new(4, SEED);
     static const char *const pairs[][2] = {
         {"RGBA", "RGBA64_LE"}, {"ABGR", "BGRA"}, {"GRAY8", "RGB"}, {"GRAY8", "I420"}};
     GRand *rand = g_rand_new_with_seed(SEED);
 
-    small_model_write(model, 4, SEED);
     for (guint i = 0; i < G_N_ELEMENTS(pairs); i++) {
         GstElement *el = element_new(model, element_device());
         char *in = caps_of(pairs[i][0], 13, 7, 0), *out = caps_of(pairs[i][1], 39, 21, 0);
@@ -159,10 +157,7 @@ static void test_network(void)
         g_free(out);
     }
     g_rand_free(rand);
-    g_remove(model);
-    g_rmdir(folder);
-    g_free(model);
-    g_free(folder);
+    small_model_remove(model);
 }
 
 /* The way of a size between the scales with a network that adds nothing: bicubic to the scale, then reduced. */

@@ -12,8 +12,6 @@
 #include "planar-pool.h"
 #endif
 
-#include <glib/gstdio.h>
-
 #define SEED 20261128
 #define LITTLE "26" /* MiB; a whole frame of 400 x 120 takes 29, the smallest tiles 25 */
 
@@ -494,15 +492,12 @@ static void test_no_memory(void)
 
 int main(int argc, char **argv)
 {
-    char *folder;
     int status;
 
     gst_init(&argc, &argv);
     g_test_init(&argc, &argv, NULL);
-    folder = g_dir_make_tmp("yonos-images-XXXXXX", NULL);
-    model = g_build_filename(folder, "m.safetensors", NULL);
     g_test_message("seed %d", SEED);
-    small_model_write(model, 2, SEED);
+    model = small_model_new(2, SEED);
     for (gsize kind = 1; kind <= 3; kind++) { /* images in, out, both */
         char *path = g_strdup_printf("/element/images/plain/%d", (int)kind);
         char *network = g_strdup_printf("/element/images/network/%d", (int)kind);
@@ -530,9 +525,6 @@ int main(int argc, char **argv)
     g_test_add_func("/element/images/no-memory", test_no_memory);
 #endif
     status = g_test_run();
-    g_remove(model);
-    g_rmdir(folder);
-    g_free(model);
-    g_free(folder);
+    small_model_remove(model);
     return status;
 }

@@ -8,7 +8,6 @@
 #include "vulkan/vulkan-executor.h"
 #endif
 
-#include <glib/gstdio.h>
 #ifdef __GLIBC__
 #include <malloc.h>
 #endif
@@ -124,7 +123,7 @@ static void test_vulkan(gconstpointer model)
 
 int main(int argc, char **argv)
 {
-    char *folder, *model;
+    char *model;
     int status;
 
 #ifdef __GLIBC__
@@ -134,18 +133,13 @@ int main(int argc, char **argv)
 #endif
     gst_init(&argc, &argv);
     g_test_init(&argc, &argv, NULL);
-    folder = g_dir_make_tmp("yonos-stress-XXXXXX", NULL);
-    model = g_build_filename(folder, "m.safetensors", NULL);
-    small_model_write(model, 2, SEED);
+    model = small_model_new(2, SEED);
     g_test_add_data_func("/element/stress/one", model, test_one);
     g_test_add_data_func("/element/stress/in-flight", model, test_in_flight);
 #ifdef HAVE_VULKAN
     g_test_add_data_func("/element/stress/vulkan", model, test_vulkan);
 #endif
     status = g_test_run();
-    g_remove(model);
-    g_rmdir(folder);
-    g_free(model);
-    g_free(folder);
+    small_model_remove(model);
     return status;
 }

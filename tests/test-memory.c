@@ -9,7 +9,6 @@
 #include "vulkan-spy.h"
 #include "vulkan/vulkan-executor.h"
 
-#include <glib/gstdio.h>
 #include <string.h>
 
 #define SEED 20261129
@@ -200,12 +199,10 @@ static void test_cpu(void)
 
 int main(int argc, char **argv)
 {
-    char *folder = g_dir_make_tmp("yonos-memory-XXXXXX", NULL);
     int status;
 
     g_test_init(&argc, &argv, NULL);
-    model = g_build_filename(folder, "m.safetensors", NULL);
-    small_model_write(model, 2, SEED);
+    model = small_model_new(2, SEED);
     for (guint k = 0; k < G_N_ELEMENTS(cases); k++) {
         char *path = g_strconcat("/memory/short/", cases[k].name, NULL);
         g_test_add_data_func(path, &cases[k], test_short);
@@ -214,9 +211,6 @@ int main(int argc, char **argv)
     g_test_add_func("/memory/none", test_none);
     g_test_add_func("/memory/cpu", test_cpu);
     status = g_test_run();
-    g_remove(model);
-    g_rmdir(folder);
-    g_free(model);
-    g_free(folder);
+    small_model_remove(model);
     return status;
 }
