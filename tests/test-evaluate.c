@@ -55,6 +55,25 @@ static void test_metrics(void)
     }
 }
 
+/* One bright pixel, which is half as bright, or gone, in the next frame. */
+static void test_change(void)
+{
+    YonosPicture p[3];
+
+    for (guint k = 0; k < G_N_ELEMENTS(p); k++) {
+        p[k] = yonos_picture_new(7, 7);
+        memset(p[k].rgb, 10, 7 * 7 * 3);
+        memset(p[k].rgb + (7 * 3 + 3) * 3, (int)(10 + 100 * k), 3);
+    }
+    g_assert_cmpfloat(yonos_metrics_change(&p[2], &p[2], 0), ==, 0);
+    g_assert_cmpfloat_with_epsilon(yonos_metrics_change(&p[2], &p[1], 1), 2.0 / 3, 1e-9);
+    g_assert_cmpfloat_with_epsilon(yonos_metrics_change(&p[1], &p[2], 0), 2.0 / 3, 1e-9);
+    g_assert_cmpfloat_with_epsilon(yonos_metrics_change(&p[0], &p[2], 0), 2, 1e-9);
+    g_assert_true(isnan(yonos_metrics_change(&p[0], &p[0], 0)));
+    for (guint k = 0; k < G_N_ELEMENTS(p); k++)
+        yonos_picture_clear(&p[k]);
+}
+
 static void test_resize(void)
 {
     for (guint k = 0; k < G_N_ELEMENTS(golden_resized); k++) {
@@ -102,8 +121,8 @@ static char *in_folder(const char *name)
     return g_build_filename(folder, name, NULL);
 }
 
-/* Writes the picture through a pipeline of encoders. */
-static void write_media(const char *name, const YonosPicture *p, const char *encoders)
+/* Writes a picture, or several one behind the other, through a pipeline of encoders. */
+static void write_film(const char *name, const YonosPicture *p, guint pictures, const char *encoders)
 {
     char *raw = in_folder("raw"), *path = in_folder(name), *text;
     GError *error = NULL;
@@ -111,7 +130,7 @@ static void write_media(const char *name, const YonosPicture *p, const char *enc
     GstBus *bus;
     GstMessage *message;
 
-    g_assert_true(g_file_set_contents(raw, (const char *)p->rgb, (gssize)p->width * p->height * 3, &error));
+    g_assert_true(g_file_set_contents(raw, (const char *)p->rgb, (gssize)p->width * p->height * 3 * pictures, &error));
     text =
         g_strdup_printf("filesrc location=%s blocksize=%d ! rawvideoparse format=rgb width=%d height=%d framerate=5/1 "
                         "plane-strides=\"<%d>\" ! videoconvert ! %s ! filesink location=%s",
@@ -130,6 +149,11 @@ static void write_media(const char *name, const YonosPicture *p, const char *enc
     g_free(raw);
     g_free(path);
     g_free(text);
+}
+
+static void write_media(const char *name, const YonosPicture *p, const char *encoders)
+{
+    write_film(name, p, 1, encoders);
 }
 
 static void test_motion(void)
@@ -190,12 +214,91 @@ static void test_clip(void)
         const double *model = g_array_index(rows, YonosEvaluation, i).figure[YONOS_METHOD_MODEL];
         g_assert_cmpfloat(model[YONOS_FIGURE_PSNR], ==, 100);
         g_assert_cmpfloat(model[YONOS_FIGURE_MOTION], ==, 0);
+        g_assert_true(isnan(model[YONOS_FIGURE_CHANGE]));
     }
     g_array_unref(rows);
     g_remove(path);
     g_free(path);
     yonos_picture_clear(&p);
     yonos_picture_clear(&o.truth);
+}
+
+#define FILM 3
+
+/* Bicubic, with a pattern that changes its sign from one whole frame to the next. */
+static gboolean restless_run(YonosEnlarger *e, const YonosPicture *small, const YonosPicture *large,
+                             G_GNUC_UNUSED GError **error)
+{
+    Oracle *o = (Oracle *)e;
+    YonosPicture plain = yonos_picture_resize(small, large->width, large->height);
+
+    if (large->width == WIDTH)
+        o->flicker = -o->flicker;
+    for (int k = 0; k < large->width * large->height * 3; k++)
+        large->rgb[k] = (guint8)CLAMP(plain.rgb[k] + (k / 3 % large->width % 2 ? o->flicker : -o->flicker), 0, 255);
+    yonos_picture_clear(&plain);
+    return TRUE;
+}
+
+static gboolean keep(const guint8 *rgb, guint width, guint height, gsize stride, gpointer user,
+                     G_GNUC_UNUSED GError **error)
+{
+    YonosPicture p = yonos_picture_crop(rgb, stride, 0, 0, width, height);
+
+    g_array_append_val((GArray *)user, p);
+    return TRUE;
+}
+
+/* Of a film whose noise is another in each frame: bicubic's change is what its pictures say, the restless one's more.
+ */
+static void test_film(void)
+{
+    Oracle o = {.base = {.scale = 4, .run = restless_run}, .flicker = 5};
+    YonosEvaluateParams params = {.enlarger = &o.base, .bicubic = TRUE, .border = 4, .every = 1};
+    YonosPicture all = {g_new(guint8, WIDTH * HEIGHT * 3 * FILM), WIDTH, HEIGHT};
+    GArray *frames = g_array_new(FALSE, FALSE, sizeof(YonosPicture)), *rows;
+    char *path = in_folder("film.avi");
+    GError *error = NULL;
+
+    for (guint k = 0; k < FILM; k++) {
+        YonosPicture one = picture(WIDTH, HEIGHT, 20 + 7 * k);
+        memcpy(all.rgb + k * WIDTH * HEIGHT * 3, one.rgb, WIDTH * HEIGHT * 3);
+        yonos_picture_clear(&one);
+    }
+    write_film("film.avi", &all, FILM, "jpegenc quality=95 ! avimux");
+    g_assert_true(yonos_media_decode(path, 1, keep, frames, &error));
+    g_assert_cmpuint(frames->len, ==, FILM);
+    rows = yonos_evaluate(&params, path, &error);
+    g_assert_no_error(error);
+    for (guint k = 0; k < FILM; k++) {
+        const YonosEvaluation *row = &g_array_index(rows, YonosEvaluation, k);
+        double model = row->figure[YONOS_METHOD_MODEL][YONOS_FIGURE_CHANGE];
+        double bicubic = row->figure[YONOS_METHOD_BICUBIC][YONOS_FIGURE_CHANGE], wanted;
+        YonosPicture *p = &g_array_index(frames, YonosPicture, k), large[2];
+        g_test_message("frame %u: change %g, bicubic %g", k, model, bicubic);
+        g_assert_cmpint(isnan(model), ==, k == 0);
+        g_assert_cmpint(isnan(bicubic), ==, k == 0);
+        if (k == 0)
+            continue;
+        for (int i = 0; i < 2; i++) {
+            YonosPicture small = yonos_picture_resize(p - i, WIDTH / 4, HEIGHT / 4);
+            large[i] = yonos_picture_resize(&small, WIDTH, HEIGHT);
+            yonos_picture_clear(&small);
+        }
+        wanted = yonos_metrics_change(&large[1], &large[0], 4) / yonos_metrics_change(p - 1, p, 4);
+        g_assert_cmpfloat_with_epsilon(bicubic, wanted, 1e-12);
+        g_assert_cmpfloat(model, >, 1.2);
+        g_assert_cmpfloat(model, >, bicubic);
+        yonos_picture_clear(&large[0]);
+        yonos_picture_clear(&large[1]);
+    }
+    for (guint k = 0; k < frames->len; k++)
+        yonos_picture_clear(&g_array_index(frames, YonosPicture, k));
+    g_array_unref(frames);
+    g_array_unref(rows);
+    yonos_picture_clear(&all);
+    g_remove(path);
+    g_free(path);
 }
 
 /* A model by the engine's front door; a picture that is too small and a file that is none are passed over. */
@@ -227,7 +330,9 @@ static void test_model(void)
         double b = g_array_index(file_rows, YonosEvaluation, 1).figure[YONOS_METHOD_MODEL][f];
         g_test_message("figure %d: %g in the folder, %g alone", f, a, b);
         g_assert_true(a == b || (f == YONOS_FIGURE_MOTION && isnan(a) && b > 0) ||
-                      ((f == YONOS_FIGURE_FD || f == YONOS_FIGURE_TAEF2 || f == YONOS_FIGURE_LATENT) && isnan(b)));
+                      ((f == YONOS_FIGURE_CHANGE || f == YONOS_FIGURE_FD || f == YONOS_FIGURE_TAEF2 ||
+                        f == YONOS_FIGURE_LATENT) &&
+                       isnan(b)));
         g_assert_true(isnan(g_array_index(folder_rows, YonosEvaluation, 1).figure[YONOS_METHOD_BICUBIC][f]));
     }
     g_assert_true(yonos_media_decode(file, 1, take, &a, &error) && yonos_media_decode(a_written, 1, take, &b, &error));
@@ -278,9 +383,11 @@ int main(int argc, char **argv)
     path = in_folder("a.png");
     write_media("a.png", &p, "pngenc");
     g_test_add_func("/evaluate/metrics", test_metrics);
+    g_test_add_func("/evaluate/change", test_change);
     g_test_add_func("/evaluate/resize", test_resize);
     g_test_add_func("/evaluate/motion", test_motion);
     g_test_add_func("/evaluate/clip", test_clip);
+    g_test_add_func("/evaluate/film", test_film);
     g_test_add_func("/evaluate/model", test_model);
     status = g_test_run();
     yonos_picture_clear(&p);

@@ -20,8 +20,9 @@ typedef struct {
     GArray *rows;
     char *file;      /* base name */
     guint n_of_file; /* pictures of it so far */
-    gboolean motion;
-    gboolean failed; /* by the enlarger, not by a decoder */
+    gboolean motion, clip;
+    YonosPicture reference_before, before[YONOS_METHOD_COUNT]; /* of a clip; empty: none yet */
+    gboolean failed;                                           /* by the enlarger, not by a decoder */
 } Evaluator;
 
 static gboolean enlarge(const Evaluator *e, int method, const YonosPicture *small, YonosPicture *large, GError **error)
@@ -50,8 +51,24 @@ static gboolean write_picture(const Evaluator *e, const char *name, const YonosP
     return ok;
 }
 
-static gboolean measure_still(const Evaluator *e, const char *name, int method, const YonosPicture *reference,
-                              double *figure, GError **error)
+/* Beside the clip's picture before; takes `large` over. */
+static void measure_change(Evaluator *e, int method, const YonosPicture *reference, YonosPicture *large, double *figure)
+{
+    YonosPicture *before = &e->before[method], *filmed = &e->reference_before;
+
+    if (before->rgb && before->width == large->width && before->height == large->height &&
+        filmed->width == large->width && filmed->height == large->height)
+        *figure =
+            yonos_metrics_change(before, large, e->p->border) / yonos_metrics_change(filmed, reference, e->p->border);
+    if (!isfinite(*figure)) /* the original stands still */
+        *figure = NAN;
+    yonos_picture_clear(before);
+    *before = *large;
+    *large = (YonosPicture){0};
+}
+
+static gboolean measure_still(Evaluator *e, const char *name, int method, const YonosPicture *reference, double *figure,
+                              GError **error)
 {
     int scale = e->p->enlarger->scale;
     YonosPicture small = yonos_picture_resize(reference, reference->width / scale, reference->height / scale), large;
@@ -73,6 +90,8 @@ static gboolean measure_still(const Evaluator *e, const char *name, int method, 
         ok = e->p->enlarger->latent_error(e->p->enlarger, reference, &figure[YONOS_FIGURE_LATENT], error);
     if (ok && method == YONOS_METHOD_MODEL && e->p->write)
         ok = write_picture(e, name, &large, error);
+    if (ok && e->clip)
+        measure_change(e, method, reference, &large, &figure[YONOS_FIGURE_CHANGE]);
     yonos_picture_clear(&small);
     yonos_picture_clear(&large);
     return ok;
@@ -141,7 +160,8 @@ static gboolean add_picture(const guint8 *rgb, guint width, guint height, gsize 
             ok = measure_motion(e, m, &reference, row->figure[m], error);
     }
     e->failed = !ok;
-    yonos_picture_clear(&reference);
+    yonos_picture_clear(&e->reference_before);
+    e->reference_before = reference;
     g_free(name);
     return ok;
 }
@@ -234,12 +254,16 @@ GArray *yonos_evaluate(const YonosEvaluateParams *params, const char *source, GE
     gboolean ok;
 
     g_array_set_clear_func(e.rows, row_clear);
-    e.motion = params->motion || !is_folder;
+    e.clip = !is_folder;
+    e.motion = params->motion || e.clip;
     ok = !writes_over(params->write, source, is_folder);
     if (!ok)
         g_set_error(error, YONOS_ERROR, YONOS_ERROR_FILE, "%s holds what is measured; write the pictures elsewhere.",
                     params->write);
     ok = ok && (is_folder ? add_folder(&e, source, error) : add_file(&e, source, error));
+    yonos_picture_clear(&e.reference_before);
+    for (int m = 0; m < YONOS_METHOD_COUNT; m++)
+        yonos_picture_clear(&e.before[m]);
     if (ok && !e.rows->len) {
         g_set_error(error, YONOS_ERROR, YONOS_ERROR_FORMAT, "There is no picture to measure in %s.", source);
         ok = FALSE;

@@ -5,9 +5,11 @@
 #include "feature-meter.h"
 #include "metrics.h"
 
-/* Figures of a picture, in this order everywhere. Motion is the temporal one: a pan over the large picture (its window
- * moves by whole pixels, so the small frames show it at changing phases) is enlarged frame by frame; the figure is the
- * RMS difference, in code values, of successive results after undoing the move. 0 is perfect: nothing flickers. */
+/* Figures of a picture, in this order everywhere. Change is of a clip's picture and the one measured before it: how
+ * much of its detail changes (yonos_metrics_change), over how much of the original's does; 1 is as steady as what was
+ * filmed, above it flickers. Motion is the temporal one: a pan over the large picture (its window moves by whole
+ * pixels, so the small frames show it at changing phases) is enlarged frame by frame; the figure is the RMS difference,
+ * in code values, of successive results after undoing the move. 0 is perfect: nothing flickers. */
 typedef enum {
     YONOS_FIGURE_PSNR,
     YONOS_FIGURE_SSIM,
@@ -15,6 +17,7 @@ typedef enum {
     YONOS_FIGURE_EDGE,
     YONOS_FIGURE_FLAT,
     YONOS_FIGURE_MOTION,
+    YONOS_FIGURE_CHANGE,
     YONOS_FIGURE_TAEF2,
     YONOS_FIGURE_LATENT, /* enlarger.h's latent_error, of a chain only */
     YONOS_FIGURE_COUNT

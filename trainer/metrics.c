@@ -93,7 +93,7 @@ static double gradient(const Plane *p, gsize at)
 
 static double laplacian(const Plane *p, gsize at)
 {
-    return fabs(4 * p->v[at] - p->v[at + 1] - p->v[at - 1] - p->v[at + p->width] - p->v[at - p->width]);
+    return 4 * p->v[at] - p->v[at + 1] - p->v[at - 1] - p->v[at + p->width] - p->v[at - p->width];
 }
 
 static int compare(gconstpointer a, gconstpointer b)
@@ -131,8 +131,8 @@ static void crispness(const Plane *a, const Plane *b, double *edge, double *flat
             gb_sum += gb[k];
         }
         if (gb[k] <= smooth) {
-            la_sum += laplacian(a, at);
-            lb_sum += laplacian(b, at);
+            la_sum += fabs(laplacian(a, at));
+            lb_sum += fabs(laplacian(b, at));
             n_smooth++;
         }
     }
@@ -151,6 +151,23 @@ void yonos_metrics(YonosMetrics *m, const YonosPicture *test, const YonosPicture
     crispness(&a, &b, &m->edge, &m->flat);
     g_free(a.v);
     g_free(b.v);
+}
+
+double yonos_metrics_change(const YonosPicture *before, const YonosPicture *after, int border)
+{
+    Plane a = luma(before, border), b = luma(after, border);
+    double change = 0, size = 0, nothing = 1e-6 * a.width * a.height;
+
+    for (int y = 1; y < a.height - 1; y++)
+        for (int x = 1; x < a.width - 1; x++) {
+            gsize at = (gsize)y * a.width + x;
+            double la = laplacian(&a, at), lb = laplacian(&b, at);
+            change += fabs(lb - la);
+            size += 0.5 * (fabs(la) + fabs(lb));
+        }
+    g_free(a.v);
+    g_free(b.v);
+    return size > nothing ? change / size : NAN;
 }
 
 double yonos_metrics_motion(const YonosPicture *frame, const YonosPicture *next, int dx, int dy, int border, gsize *n)

@@ -19,6 +19,11 @@ typedef struct {
  * YONOS_METRICS_SIDE pixels are left each way. */
 void yonos_metrics(YonosMetrics *m, const YonosPicture *test, const YonosPicture *reference, int border);
 
+/* How much detail changes from one frame of a clip to another of its size, of what there is of it: the mean absolute
+ * difference of luma's Laplacians over their mean absolute size, 0 to 2, after cutting `border` pixels on every side;
+ * at least 3 are left each way. NaN where there is no detail. */
+double yonos_metrics_change(const YonosPicture *before, const YonosPicture *after, int border);
+
 /* Sum of squared differences, in code values, between a frame and the next of a pan, whose window has moved by (dx, dy)
  * pixels, both at least 0: over what both show, all components, without `border` pixels at each frame's sides. *n is
  * the number of differences. */
