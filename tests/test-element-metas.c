@@ -2,13 +2,9 @@
 /* What comes with the frames, and events from behind: kept, or scaled as the picture is. */
 #include "element-check.h"
 
-#include <fcntl.h>
-#include <gst/allocators/gstdmabuf.h>
 #include <gst/video/navigation.h>
 #include <gst/video/video-anc.h>
 #include <gst/video/video.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 #define CAPS "video/x-raw,format=I420,width=16,height=12,framerate=25/1"
 #define LARGE "video/x-raw,width=48,height=24"
@@ -174,56 +170,6 @@ static void test_navigation(void)
     gst_object_unref(el);
 }
 
-/* Memory that its file descriptor shares. Anonymous memory stands in for a device's; GStreamer maps both alike. */
-static GstMemory *shared_memory(GstAllocator *allocator, const guint8 *bytes, gsize size)
-{
-    int fd = memfd_create("frame", MFD_CLOEXEC);
-
-    g_assert_cmpint(fd, >=, 0);
-    g_assert_cmpint(write(fd, bytes, size), ==, (gssize)size);
-    return gst_dmabuf_allocator_alloc(allocator, fd, size);
-}
-
-/* The planes of a frame in two dmabufs, as a camera gives them, with room between the rows: the same as in one piece.
- */
-static void test_dmabuf(void)
-{
-    enum { W = 16, H = 12, STRIDE = 32 };
-    guint8 planes[2][STRIDE * H], packed[W * H * 3 / 2];
-    gsize offsets[GST_VIDEO_MAX_PLANES] = {0, sizeof planes[0]};
-    gint strides[GST_VIDEO_MAX_PLANES] = {STRIDE, STRIDE};
-    GstAllocator *allocator = gst_dmabuf_allocator_new();
-    GstElement *el = plain_new();
-    GstHarness *h = element_start(el, NULL, "video/x-raw,format=NV12,width=16,height=12,framerate=25/1", LARGE);
-    GRand *rand = g_rand_new_with_seed(20261125);
-    GstBuffer *buffer = gst_buffer_new(), *large, *expected;
-    GstMapInfo map;
-
-    for (int y = 0; y < H + H / 2; y++)
-        for (int x = 0; x < STRIDE; x++) {
-            guint8 value = (guint8)g_rand_int(rand);
-            planes[y >= H][(y % H) * STRIDE + x] = value;
-            if (x < W)
-                packed[y * W + x] = value;
-        }
-    gst_buffer_append_memory(buffer, shared_memory(allocator, planes[0], sizeof planes[0]));
-    gst_buffer_append_memory(buffer, shared_memory(allocator, planes[1], sizeof planes[1] / 2));
-    gst_buffer_add_video_meta_full(buffer, GST_VIDEO_FRAME_FLAG_NONE, GST_VIDEO_FORMAT_NV12, W, H, 2, offsets, strides);
-    large = gst_harness_push_and_pull(h, buffer);
-    g_assert_nonnull(large);
-    expected = gst_harness_push_and_pull(h, gst_buffer_new_memdup(packed, sizeof packed));
-    g_assert_nonnull(expected);
-    g_assert_true(gst_buffer_map(expected, &map, GST_MAP_READ));
-    g_assert_cmpint(gst_buffer_memcmp(large, 0, map.data, map.size), ==, 0);
-    gst_buffer_unmap(expected, &map);
-    gst_buffer_unref(expected);
-    gst_buffer_unref(large);
-    g_rand_free(rand);
-    element_stop(h, el);
-    gst_object_unref(el);
-    gst_object_unref(allocator);
-}
-
 int main(int argc, char **argv)
 {
     gst_init(&argc, &argv);
@@ -231,6 +177,5 @@ int main(int argc, char **argv)
     g_test_add_func("/element/metas/scaled", test_scaled);
     g_test_add_func("/element/metas/broadcast", test_broadcast);
     g_test_add_func("/element/metas/navigation", test_navigation);
-    g_test_add_func("/element/metas/dmabuf", test_dmabuf);
     return g_test_run();
 }

@@ -14,7 +14,7 @@ static const struct {
     int digits;
 } figures[YONOS_FIGURE_COUNT] = {{"psnr_y", "PSNR-Y", 2}, {"ssim_y", "SSIM-Y", 4}, {"fd", "FD", 3},
                                  {"edge", "edge", 2},     {"flat", "flat", 2},     {"motion", "motion", 2},
-                                 {"change", "change", 3},                                 {"taef2", "TAEF2", 4},   {"latent", "latent", 4}};
+                                 {"change", "change", 3}, {"taef2", "TAEF2", 4},   {"latent", "latent", 4}};
 static const char *const methods[YONOS_METHOD_COUNT] = {"model", "bicubic"};
 
 static gboolean measured(const double *figure)

@@ -6,8 +6,8 @@
 #include "metrics.h"
 
 /* Figures of a picture, in this order everywhere. Change is of a clip's picture and the one measured before it: how
- * much of its detail changes (yonos_metrics_change), over how much of the original's does; 1 is as steady as what was
- * filmed, above it flickers. Motion is the temporal one: a pan over the large picture (its window moves by whole
+ * much of its detail changes (yonos_metrics_change), over how much of the original's does: above 1 it flickers, below 1
+ * it is calmer than what was filmed, or stands still where that moves. Motion is the temporal one: a pan over the large picture (its window moves by whole
  * pixels, so the small frames show it at changing phases) is enlarged frame by frame; the figure is the RMS difference,
  * in code values, of successive results after undoing the move. 0 is perfect: nothing flickers. */
 typedef enum {
