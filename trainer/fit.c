@@ -14,6 +14,7 @@
 #include "progress.h"
 #include "rails.h"
 #include "ranks.h"
+#include "widen.h"
 
 #include <math.h>
 #include <string.h>
@@ -154,17 +155,19 @@ static void start_at_zero(Fit *f)
 }
 
 /* The file's name for a parameter: a second decoder goes on from a model's second one. */
-static char *name_at_start(const Fit *f, const YonosModelFile *file, const char *name, YonosShape shape)
+static char *name_at_start(const Fit *f, const YonosModelFile *file, const char *name)
 {
     char *second = yonos_stage_is_adversarial(f->p->stage) ? yonos_model_file_second_name(name) : NULL;
+    gint64 dims[YONOS_ST_MAX_DIMS];
+    guint n;
 
-    if (second && yonos_model_file_has(file, second, shape))
+    if (second && yonos_safetensors_shape(file->file, second, &n, dims))
         return second;
     g_free(second);
     return g_strdup(name);
 }
 
-/* The trained parameters that the file has, of the same shape; it must have some. */
+/* The trained parameters that the file has, of the same shape or narrower; it must have some. */
 static gboolean start_from_file(Fit *f, GError **error)
 {
     YonosOptimizer *o = f->optimizer;
@@ -175,16 +178,15 @@ static gboolean start_from_file(Fit *f, GError **error)
     for (guint i = 0; ok && i < f->graph->params->len; i++) {
         const YonosParam *param = &g_array_index(f->graph->params, YonosParam, i);
         const YonosTensor *t = yonos_graph_at(f->graph, param->tensor);
+        gboolean had;
         char *name;
         if (o->group[t->offset] != YONOS_GROUP_MODEL)
             continue;
         trained++;
-        name = name_at_start(f, &file, param->name, t->shape);
-        if (yonos_model_file_has(&file, name, t->shape)) {
-            taken++;
-            ok = yonos_model_file_read(&file, name, t->shape, o->weights + t->offset, error);
-            memcpy(o->average + t->offset, o->weights + t->offset, yonos_shape_elements(t->shape) * sizeof(float));
-        }
+        name = name_at_start(f, &file, param->name);
+        ok = yonos_widen(&file, name, t->shape, o->weights + t->offset, &had, error);
+        taken += had;
+        memcpy(o->average + t->offset, o->weights + t->offset, yonos_shape_elements(t->shape) * sizeof(float));
         g_free(name);
     }
     if (ok && !taken) {

@@ -16,6 +16,9 @@ const YonosCompactTier *yonos_compact_tier(const char *name)
     /* x2 1.15k + 5.80k + 48.8k = 55.8k, x4 0.83k + 5.80k + 48.5k = 55.1k; 1.5M parameters; x8 53.5k, 3.7M */
     static const YonosCompactTier balanced = {
         .encoder = 64, .student = 112, .trunk = 64, .blocks = 10, .trunk8 = 96, .blocks8 = 17};
+    /* x2 173k, x4 172k; 3.4M parameters; x8 118k, 8.1M */
+    static const YonosCompactTier quality = {
+        .encoder = 64, .student = 112, .trunk = 96, .blocks = 16, .trunk8 = 128, .blocks8 = 24};
 
     /* x4 7.2k, x8 7.1k */
     static const YonosCompactTier fast_plain = {.trunk = 42, .blocks = 3, .trunk8 = 42, .blocks8 = 12};
@@ -24,8 +27,11 @@ const YonosCompactTier *yonos_compact_tier(const char *name)
     static const struct {
         const char *name;
         const YonosCompactTier *tier;
-    } tiers[] = {
-        {"fast", &fast}, {"balanced", &balanced}, {"fast-plain", &fast_plain}, {"balanced-plain", &balanced_plain}};
+    } tiers[] = {{"fast", &fast},
+                 {"balanced", &balanced},
+                 {"quality", &quality},
+                 {"fast-plain", &fast_plain},
+                 {"balanced-plain", &balanced_plain}};
 
     for (guint i = 0; i < G_N_ELEMENTS(tiers); i++)
         if (!strcmp(name, tiers[i].name))
