@@ -66,20 +66,21 @@ static void remove_result(const char *name)
 }
 
 /* Exports and opens the result. */
-static YonosModelFile export(const char *const *facts)
+static YonosModelFile export(const char *const *facts, YonosStDtype dtype)
 {
     YonosModelFile file;
     GError *error = NULL;
 
-    yonos_export(folder, "fast", SCALE, facts, model, &error);
+    yonos_export(folder, "fast", SCALE, facts, dtype, model, &error);
     g_assert_no_error(error);
     yonos_model_file_open(&file, model, SCALE, &error);
     g_assert_no_error(error);
     return file;
 }
 
-/* Fails unless the model's tensors `ours`* are the result's decoder.*, all of them, to half precision. */
-static void check_decoder(const YonosModelFile *file, const char *ours, const char *result)
+/* Fails unless the model's tensors `ours`* are the result's decoder.*, all of them, to half precision or within `most`.
+ */
+static void check_decoder(const YonosModelFile *file, const char *ours, const char *result, float most)
 {
     char *path = in_folder(result);
     YonosSafetensors *st = yonos_safetensors_open(path, NULL);
@@ -99,7 +100,7 @@ static void check_decoder(const YonosModelFile *file, const char *ours, const ch
         g_assert_true(yonos_safetensors_read_f32(st, name, want, n, NULL));
         g_assert_true(yonos_safetensors_read_f32(file->file, other, got, n, NULL));
         for (gsize k = 0; k < n; k++)
-            if (fabsf(got[k] - want[k]) > 0x1p-11f * fabsf(want[k]) + 0x1p-25f)
+            if (fabsf(got[k] - want[k]) > MAX(0x1p-11f * fabsf(want[k]) + 0x1p-25f, most))
                 g_error("%s of %s, value %" G_GSIZE_FORMAT ": %g, not %g", other, result, k, got[k], want[k]);
         g_free(want);
         g_free(got);
@@ -112,13 +113,13 @@ static void check_decoder(const YonosModelFile *file, const char *ours, const ch
 static void test_one_decoder(void)
 {
     const char *facts[] = {"fidelity=0.5", NULL};
-    YonosModelFile file = export(NULL);
+    YonosModelFile file = export(NULL, YONOS_ST_F16);
     GError *error = NULL;
 
     g_assert_false(file.perceptual);
-    check_decoder(&file, "decoder.", "decoder-x2.safetensors");
+    check_decoder(&file, "decoder.", "decoder-x2.safetensors", 0);
     yonos_model_file_clear(&file);
-    g_assert_false(yonos_export(folder, "fast", SCALE, facts, model, &error));
+    g_assert_false(yonos_export(folder, "fast", SCALE, facts, YONOS_ST_F16, model, &error));
     g_assert_error(error, YONOS_ERROR, YONOS_ERROR_MODEL);
     g_assert_nonnull(strstr(error->message, "perceptual-x2.safetensors"));
     g_error_free(error);
@@ -130,14 +131,18 @@ static void test_two_decoders(void)
     YonosModelFile file;
 
     write_result("perceptual-x2.safetensors", DECODER, SEED + 2);
-    file = export(NULL);
+    file = export(NULL, YONOS_ST_F16);
     g_assert_true(file.perceptual);
     g_assert_cmpfloat(file.fidelity, ==, 1);
-    check_decoder(&file, "decoder.", "decoder-x2.safetensors");
-    check_decoder(&file, "perceptual.", "perceptual-x2.safetensors");
+    check_decoder(&file, "decoder.", "decoder-x2.safetensors", 0);
+    check_decoder(&file, "perceptual.", "perceptual-x2.safetensors", 0);
     yonos_model_file_clear(&file);
-    file = export(facts);
+    file = export(facts, YONOS_ST_F16);
     g_assert_cmpfloat(file.fidelity, ==, 0.25f);
+    yonos_model_file_clear(&file);
+    file = export(facts, YONOS_ST_I8); /* half a code, of weights whose deviation is 0.1 */
+    check_decoder(&file, "decoder.", "decoder-x2.safetensors", 0.1f * 5 / 127 / 2);
+    check_decoder(&file, "perceptual.", "perceptual-x2.safetensors", 0.1f * 5 / 127 / 2);
     yonos_model_file_clear(&file);
     remove_result("perceptual-x2.safetensors");
 }
@@ -148,14 +153,14 @@ static void check_way_back(const char *const *facts)
     static const char *const results[] = {"autoencoder.safetensors", "denoiser-x2.safetensors",
                                           "decoder-x2.safetensors", "perceptual-x2.safetensors"};
     char *other = in_folder("other"), *again = g_build_filename(other, "again.safetensors", NULL), *a, *b;
-    YonosModelFile file = export(facts);
+    YonosModelFile file = export(facts, YONOS_ST_F16);
     gsize n_a, n_b;
     GError *error = NULL;
 
     yonos_model_file_clear(&file);
     yonos_import(model, other, TRUE, &error);
     g_assert_no_error(error);
-    yonos_export(other, "fast", SCALE, facts, again, &error);
+    yonos_export(other, "fast", SCALE, facts, YONOS_ST_F16, again, &error);
     g_assert_no_error(error);
     g_assert_true(g_file_get_contents(model, &a, &n_a, NULL) && g_file_get_contents(again, &b, &n_b, NULL));
     g_assert_cmpmem(a, n_a, b, n_b);

@@ -255,7 +255,7 @@ static void check_export(int scale)
 
     for (gsize k = 0; k < G_N_ELEMENTS(noise); k++)
         noise[k] = (float)(yonos_noise_draw(SEED, k, 98, 100, 0) * 2 - 1);
-    g_assert_true(yonos_export(folder, tier, scale, facts, path, &error));
+    g_assert_true(yonos_export(folder, tier, scale, facts, YONOS_ST_F16, path, &error));
     run_trained(x_l, noise, scale, side, a);
     run_exported(path, x_l, noise, scale, side, b);
     for (int k = 0; k < 32 * 32 * 3; k++) {

@@ -88,10 +88,17 @@ static void test_half(void)
 
 static const float VALUES[15] = {0.1f, -1.5f, 3.14159f, 1e-6f, -65504.0f, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16};
 
+/* a row of zeros, and one whose scale is the smallest number */
+static const float TINY[4] = {0, 0, 0x1p-149f * 190, -0x1p-149f * 190};
+
 static const YonosStTensor TENSORS[] = {
-    {"odd", 3, {1, 5, 3}, VALUES},     {"scalar", 0, {0}, VALUES + 2},
-    {"empty", 2, {3, 0}, NULL},        {"q\"uo\\te\n\xc3\xa9", 1, {7}, VALUES + 1},
+    {"odd", 3, {1, 5, 3}, VALUES},
+    {"scalar", 0, {0}, VALUES + 2},
+    {"empty", 2, {3, 0}, NULL},
+    {"q\"uo\\te\n\xc3\xa9", 1, {7}, VALUES + 1},
     {"eight", 8, {1, 1, 1, 3, 1, 1, 1, 1}, VALUES},
+    {"rows", 2, {7, 2}, VALUES + 1},
+    {"tiny", 2, {2, 2}, TINY},
 };
 
 static void write_sample(const char *path, YonosStDtype dtype)
@@ -120,10 +127,13 @@ static void check_sample(const YonosSafetensors *st, const YonosStTensor *tensor
     g_assert_true(yonos_safetensors_read_f32(st, tensor->name, out, count, &error));
     g_assert_no_error(error);
     for (gsize i = 0; i < count; i++) {
-        float want = tensor->data[i];
-        if (dtype == YONOS_ST_F16)
+        float want = tensor->data[i], most = 0;
+        gsize row = n_dims ? count / (gsize)dims[0] : 1;
+        if (dtype == YONOS_ST_F16 || (dtype == YONOS_ST_I8 && n_dims < 2))
             want = yonos_half_to_float(yonos_float_to_half(want));
-        g_assert_true(out[i] == want);
+        for (gsize k = i / row * row; dtype == YONOS_ST_I8 && n_dims > 1 && k < (i / row + 1) * row; k++)
+            most = MAX(most, fabsf(tensor->data[k]));
+        g_assert_true(fabsf(out[i] - want) <= (most > 0 ? most / 127 * 0.5001f + 0x1p-143f : 0));
     }
     g_assert_false(yonos_safetensors_read_f32(st, tensor->name, out, count + 1, &error));
     g_assert_error(error, YONOS_ERROR, YONOS_ERROR_MODEL);
@@ -144,7 +154,7 @@ static void test_round_trip(gconstpointer data)
     g_assert_cmpuint(yonos_safetensors_count(st), ==, G_N_ELEMENTS(TENSORS));
     for (guint i = 0; i < G_N_ELEMENTS(TENSORS); i++)
         check_sample(st, &TENSORS[i], dtype);
-    g_assert_cmpstr(yonos_safetensors_name(st, 0), ==, "eight");
+    g_assert_cmpstr(yonos_safetensors_name(st, 0), ==, dtype == YONOS_ST_I8 ? "q\"uo\\te\n\xc3\xa9" : "eight");
     g_assert_null(yonos_safetensors_name(st, G_N_ELEMENTS(TENSORS)));
     g_assert_cmpstr(yonos_safetensors_metadata(st, "scale"), ==, "2");
     g_assert_cmpstr(yonos_safetensors_metadata(st, "a\"b"), ==, "x\\\t\xf0\x9f\x98\x80");
@@ -168,10 +178,14 @@ static void test_write_refuses(void)
 {
     static const float bad[] = {NAN, INFINITY, 65520.0f};
     const YonosStTensor cases[][2] = {
-        {{"a", 1, {1}, &bad[0]}, {"b", 0, {0}, VALUES}}, {{"a", 1, {1}, &bad[1]}, {"b", 0, {0}, VALUES}},
-        {{"a", 1, {1}, &bad[2]}, {"b", 0, {0}, VALUES}}, {{"a", 1, {1}, VALUES}, {"a", 0, {0}, VALUES}},
-        {{"a", 1, {-1}, VALUES}, {"b", 0, {0}, VALUES}}, {{"a", 9, {1}, VALUES}, {"b", 0, {0}, VALUES}},
-        {{"a\xff", 1, {1}, VALUES}, {"b", 0, {0}, VALUES}}, {{"__metadata__", 1, {1}, VALUES}, {"b", 0, {0}, VALUES}},
+        {{"a", 1, {1}, &bad[0]}, {"b", 0, {0}, VALUES}},
+        {{"a", 1, {1}, &bad[1]}, {"b", 0, {0}, VALUES}},
+        {{"a", 1, {1}, &bad[2]}, {"b", 0, {0}, VALUES}},
+        {{"a", 1, {1}, VALUES}, {"a", 0, {0}, VALUES}},
+        {{"a", 1, {-1}, VALUES}, {"b", 0, {0}, VALUES}},
+        {{"a", 9, {1}, VALUES}, {"b", 0, {0}, VALUES}},
+        {{"a\xff", 1, {1}, VALUES}, {"b", 0, {0}, VALUES}},
+        {{"__metadata__", 1, {1}, VALUES}, {"b", 0, {0}, VALUES}},
         {{"a", 2, {G_MAXINT32, G_MAXINT64}, VALUES}, {"b", 0, {0}, VALUES}},
     };
     g_autofree char *path = g_build_filename(dir, "never.safetensors", NULL);
@@ -183,6 +197,10 @@ static void test_write_refuses(void)
         g_assert_false(g_file_test(path, G_FILE_TEST_EXISTS));
     }
     g_autoptr(GError) error = NULL;
+    g_assert_false(
+        yonos_safetensors_write(path, YONOS_ST_I8, &(YonosStTensor){"a.scale", 1, {1}, VALUES}, 1, NULL, &error));
+    g_assert_error(error, YONOS_ERROR, YONOS_ERROR_MODEL);
+    g_clear_error(&error);
     g_assert_false(yonos_safetensors_write(dir, YONOS_ST_F16, NULL, 0, NULL, &error));
     g_assert_error(error, YONOS_ERROR, YONOS_ERROR_FILE);
 }
@@ -225,6 +243,12 @@ static const struct {
     {"{\"x\":" T("F32", "[1]", "[0,4]") ",\"x\":" T("F32", "[1]", "[0,4]") "}", -1, 4, "twice"},
     {"{\"x\":" T("F32", "[1]", "[0,4]") ",\"y\":" T("F32", "[1]", "[8,12]") "}", -1, 12, "unused bytes before"},
     {"{\"h\":" T("F16", "[1]", "[0,2]") ",\"x\":" T("F32", "[1]", "[2,6]") "}", -1, 6, "aligned"},
+    {"{\"x\":" T("I8", "[2]", "[0,2]") "}", -1, 2, "scales"},
+    {"{\"x\":" T("I8", "[]", "[4,5]") ",\"x.scale\":" T("F32", "[1]", "[0,4]") "}", -1, 5, "scales"},
+    {"{\"x\":" T("I8", "[2,1]", "[4,6]") ",\"x.scale\":" T("F32", "[1]", "[0,4]") "}", -1, 6, "scales"},
+    {"{\"x\":" T("I8", "[1,2]", "[4,6]") ",\"x.scale\":" T("F32", "[]", "[0,4]") "}", -1, 6, "scales"},
+    {"{\"x\":" T("I8", "[1]", "[2,3]") ",\"x.scale\":" T("F16", "[1]", "[0,2]") "}", -1, 3, "scales"},
+    {"{\"x\":" T("I8", "[1]", "[0,1]") ",\"x.scale\":" T("I8", "[1]", "[1,2]") "}", -1, 2, "scales"},
     {"{\"x\":" T("I64", "[1]", "[0,8]") "}", -1, 8, "dtype"},
     {"{\"x\":" T("BF16", "[1]", "[0,2]") "}", -1, 2, "dtype"},
     {"{\"x\":" T("F32", "[3]", "[0,8]") "}", -1, 8, "does not match"},
@@ -276,25 +300,32 @@ static void test_paths(void)
     assert_refused(path, YONOS_ERROR_FORMAT, "too short");
 }
 
+/* Fails to read the tensor "bad one" of a file that opens; `bytes` are put over its data. */
+static void check_not_finite(const char *header, gsize blob, const void *put, gsize n)
+{
+    g_autoptr(GError) error = NULL;
+    g_autofree char *path = put_file(header, -1, -1, blob), *bytes = NULL;
+    gsize length;
+    float out[3];
+
+    g_assert_true(g_file_get_contents(path, &bytes, &length, NULL));
+    memcpy(bytes + length - n, put, n);
+    put_bytes(path, bytes, length);
+    g_autoptr(YonosSafetensors) st = yonos_safetensors_open(path, &error);
+    g_assert_no_error(error);
+    g_assert_false(yonos_safetensors_read_f32(st, "bad one", out, 3, &error));
+    g_assert_error(error, YONOS_ERROR, YONOS_ERROR_FORMAT);
+    g_assert_nonnull(strstr(error->message, "'bad one'"));
+}
+
 static void test_not_finite(void)
 {
-    static const guint16 halves[] = {0x7e00, 0x7c01, 0x7c00, 0xfc00};
-    static const char header[] = "{\"bad one\":" T("F16", "[3]", "[0,6]") "}";
-    for (gsize i = 0; i < G_N_ELEMENTS(halves); i++) {
-        g_autoptr(GError) error = NULL;
-        g_autofree char *path = put_file(header, -1, -1, 6), *bytes = NULL;
-        gsize length;
-        float out[3];
-        g_assert_true(g_file_get_contents(path, &bytes, &length, NULL));
-        bytes[length - 2] = (char)(halves[i] & 0xff);
-        bytes[length - 1] = (char)(halves[i] >> 8);
-        put_bytes(path, bytes, length);
-        g_autoptr(YonosSafetensors) st = yonos_safetensors_open(path, &error);
-        g_assert_no_error(error);
-        g_assert_false(yonos_safetensors_read_f32(st, "bad one", out, 3, &error));
-        g_assert_error(error, YONOS_ERROR, YONOS_ERROR_FORMAT);
-        g_assert_nonnull(strstr(error->message, "'bad one'"));
-    }
+    static const guint8 halves[][2] = {{0x00, 0x7e}, {0x01, 0x7c}, {0x00, 0x7c}, {0x00, 0xfc}};
+    static const guint8 scale[] = {0, 0, 0x80, 0x7f, 0, 0, 1}; /* infinity and the codes */
+    for (gsize i = 0; i < G_N_ELEMENTS(halves); i++)
+        check_not_finite("{\"bad one\":" T("F16", "[3]", "[0,6]") "}", 6, halves[i], sizeof halves[i]);
+    check_not_finite("{\"bad one\":" T("I8", "[1,3]", "[4,7]") ",\"bad one.scale\":" T("F32", "[1]", "[0,4]") "}", 7,
+                     scale, sizeof scale);
 }
 
 static void open_and_read(const char *path)
@@ -321,7 +352,7 @@ static void open_and_read(const char *path)
     }
 }
 
-static void test_random(void)
+static void test_random(gconstpointer dtype)
 {
     guint32 seed = (guint32)g_test_rand_int();
     g_autoptr(GRand) rand = g_rand_new_with_seed(seed);
@@ -329,7 +360,7 @@ static void test_random(void)
     gsize size;
 
     g_printerr("# seed %u\n", seed);
-    write_sample(path, YONOS_ST_F16);
+    write_sample(path, GPOINTER_TO_INT(dtype));
     g_assert_true(g_file_get_contents(path, &good, &size, NULL));
     for (int round = 0; round < 500; round++) {
         g_autofree char *bytes = g_memdup2(good, size);
@@ -351,11 +382,13 @@ int main(int argc, char **argv)
     g_test_add_func("/safetensors/half", test_half);
     g_test_add_data_func("/safetensors/round-trip/f32", GINT_TO_POINTER(YONOS_ST_F32), test_round_trip);
     g_test_add_data_func("/safetensors/round-trip/f16", GINT_TO_POINTER(YONOS_ST_F16), test_round_trip);
+    g_test_add_data_func("/safetensors/round-trip/i8", GINT_TO_POINTER(YONOS_ST_I8), test_round_trip);
     g_test_add_func("/safetensors/write-refuses", test_write_refuses);
     g_test_add_func("/safetensors/hostile", test_hostile);
     g_test_add_func("/safetensors/paths", test_paths);
     g_test_add_func("/safetensors/not-finite", test_not_finite);
-    g_test_add_func("/safetensors/random", test_random);
+    g_test_add_data_func("/safetensors/random/f16", GINT_TO_POINTER(YONOS_ST_F16), test_random);
+    g_test_add_data_func("/safetensors/random/i8", GINT_TO_POINTER(YONOS_ST_I8), test_random);
     int result = g_test_run();
 
     GDir *listing = g_dir_open(dir, 0, NULL);

@@ -462,7 +462,7 @@ static void check_chain(int scale, const char *predict, const char *input)
     for (int k = 0; k < small.width * small.height * 3; k++)
         small.rgb[k] = 64 + yonos_random_bits(SEED, k) % 128;
     write_chain(scale, predict, input);
-    g_assert_true(yonos_export(folder, "fast", scale, facts, path, &error));
+    g_assert_true(yonos_export(folder, "fast", scale, facts, YONOS_ST_F16, path, &error));
     model = enlarged(yonos_enlarger_model(path, "cpu", &error), &small);
     one = enlarged(yonos_enlarger_chain(folder, scale, 1, "cpu", &error), &small);
     three = enlarged(yonos_enlarger_chain(folder, scale, 3, "cpu", &error), &small);
@@ -505,7 +505,7 @@ static void test_chain(void)
     encoder = yonos_stage_file(yonos_stage("autoencoder"), 0, folder);
     g_remove(encoder);
     g_free(encoder);
-    g_assert_false(yonos_export(folder, "fast", 4, NULL, "unwritten", &error));
+    g_assert_false(yonos_export(folder, "fast", 4, NULL, YONOS_ST_F16, "unwritten", &error));
     g_assert_error(error, YONOS_ERROR, YONOS_ERROR_FILE);
     g_clear_error(&error);
     g_assert_null(yonos_enlarger_chain(folder, 4, 1, "cpu", &error)); /* no autoencoder */

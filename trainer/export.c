@@ -145,8 +145,8 @@ static void write_metadata(GHashTable *metadata, const char *tier, int scale, gb
     }
 }
 
-gboolean yonos_export(const char *folder, const char *tier, int scale, const char *const *facts, const char *path,
-                      GError **error)
+gboolean yonos_export(const char *folder, const char *tier, int scale, const char *const *facts, YonosStDtype dtype,
+                      const char *path, GError **error)
 {
     YonosGraph *g = yonos_graph_new();
     GHashTable *metadata = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
@@ -166,7 +166,7 @@ gboolean yonos_export(const char *folder, const char *tier, int scale, const cha
         yonos_graph_fail(g, "A fidelity needs two decoders, and there is no %s; leave it out.", second);
     values = g_new0(float, g_array_index(g->buffers, YonosBuffer, g->param_buffer).size);
     ok = ok && yonos_graph_check(g, error) && gather(g, folder, scale, perceptual, values, metadata, error) &&
-         yonos_model_file_write(path, g, values, YONOS_ST_F16, NULL, metadata, error);
+         yonos_model_file_write(path, g, values, dtype, NULL, metadata, error);
     g_free(values);
     g_free(second);
     g_hash_table_unref(metadata);

@@ -272,10 +272,12 @@ static gboolean export(int argc, char **argv, GError **error)
     char *tier = NULL, **facts = NULL;
     int scale = 2;
     double fidelity = -1;
+    gboolean int8 = FALSE;
     GOptionEntry entries[] = {
         {"tier", 0, 0, G_OPTION_ARG_STRING, &tier, "Tier (fast)", "NAME"},
         {"scale", 0, 0, G_OPTION_ARG_INT, &scale, "2, 4 or 8", "N"},
         {"fidelity", 0, 0, G_OPTION_ARG_DOUBLE, &fidelity, "Default share of the first of two decoders (1)", "0..1"},
+        {"int8", 0, 0, G_OPTION_ARG_NONE, &int8, "Weights as 8-bit codes: half as large a file", NULL},
         {"fact", 0, 0, G_OPTION_ARG_STRING_ARRAY, &facts, "A line of the model card, for the metadata", "KEY=VALUE"},
         {0}};
     gboolean ok = parse(entries, "FOLDER MODEL - make a model file of a chain's results", &argc, &argv, error);
@@ -288,7 +290,8 @@ static gboolean export(int argc, char **argv, GError **error)
         ok = usage(error, "A fidelity is a number from 0 to 1.");
     if (ok && fidelity != -1)
         facts = with_fidelity(facts, fidelity);
-    ok = ok && yonos_export(argv[1], tier, scale, (const char *const *)facts, argv[2], error);
+    ok = ok && yonos_export(argv[1], tier, scale, (const char *const *)facts, int8 ? YONOS_ST_I8 : YONOS_ST_F16,
+                            argv[2], error);
     g_strfreev(facts);
     g_free(tier);
     return ok;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "weights/safetensors.h"
+#include "weights/safetensors-private.h"
 
 #include <json-glib/json-glib.h>
 #include <math.h>
@@ -7,11 +7,8 @@
 
 #include "base/half.h"
 
-#define MAX_HEADER (100u * 1024 * 1024)
 #define MAX_DIGITS 18
-#define MAX_DIM G_GINT64_CONSTANT(999999999999999999)
 #define MAX_DEPTH 3
-#define METADATA "__metadata__"
 
 typedef struct {
     char *name; /* owned by by_name */
@@ -20,6 +17,7 @@ typedef struct {
     gint64 dims[YONOS_ST_MAX_DIMS];
     guint64 count;
     guint64 lo, hi;
+    guint64 scales; /* of an I8 tensor: where its scales begin */
 } Entry;
 
 struct YonosSafetensors {
@@ -32,16 +30,18 @@ struct YonosSafetensors {
     GHashTable *metadata;
 };
 
+const char *const yonos_st_dtype_names[YONOS_ST_DTYPES] = {"F32", "F16", "I8"};
+
+gsize yonos_st_size(YonosStDtype dtype)
+{
+    static const gsize sizes[YONOS_ST_DTYPES] = {4, 2, 1};
+    return sizes[dtype];
+}
+
 static const char BAD_JSON[] = "its header is not valid JSON";
 static const char BAD_NUMBER[] = "its header holds a number that is not a whole number of at most 18 digits";
 
-static gsize dtype_size(YonosStDtype dtype)
-{
-    return dtype == YONOS_ST_F16 ? 2 : 4;
-}
-
-static gboolean G_GNUC_PRINTF(4, 5)
-    fail(GError **error, YonosErrorCode code, const char *path, const char *format, ...)
+static gboolean G_GNUC_PRINTF(4, 5) fail(GError **error, YonosErrorCode code, const char *path, const char *format, ...)
 {
     va_list args;
     va_start(args, format);
@@ -51,8 +51,7 @@ static gboolean G_GNUC_PRINTF(4, 5)
     return FALSE;
 }
 
-/* Names come from the file, and one with newlines or a megabyte long would wreck the message. */
-static char *shown(const char *name)
+char *yonos_st_shown(const char *name)
 {
     g_autofree char *valid = g_utf8_make_valid(name, (gssize)MIN(strlen(name), 400));
     char *text = g_utf8_strlen(valid, -1) > 80 ? g_utf8_substring(valid, 0, 80) : g_strdup(valid);
@@ -164,10 +163,12 @@ static JsonArray *get_array(JsonObject *object, const char *key)
 static const char *read_dtype(JsonObject *object, Entry *entry)
 {
     const char *dtype = get_string(json_object_get_member(object, "dtype"));
-    if (!dtype || (!g_str_equal(dtype, "F32") && !g_str_equal(dtype, "F16")))
-        return "has a dtype that is not F32 or F16";
-    entry->dtype = g_str_equal(dtype, "F16") ? YONOS_ST_F16 : YONOS_ST_F32;
-    return NULL;
+    for (guint i = 0; dtype && i < YONOS_ST_DTYPES; i++)
+        if (g_str_equal(dtype, yonos_st_dtype_names[i])) {
+            entry->dtype = (YonosStDtype)i;
+            return NULL;
+        }
+    return "has a dtype that is not F32, F16 or I8";
 }
 
 static const char *read_shape(JsonObject *object, Entry *entry)
@@ -189,7 +190,7 @@ static const char *read_shape(JsonObject *object, Entry *entry)
 static const char *read_offsets(JsonObject *object, Entry *entry, guint64 blob_size)
 {
     JsonArray *offsets = get_array(object, "data_offsets");
-    gsize size = dtype_size(entry->dtype);
+    gsize size = yonos_st_size(entry->dtype);
     gint64 lo, hi;
 
     if (!offsets || json_array_get_length(offsets) != 2 || !get_int(json_array_get_element(offsets, 0), &lo) ||
@@ -238,7 +239,7 @@ static gboolean read_entry(YonosSafetensors *st, const char *name, JsonNode *nod
         reason = read_shape(object, entry);
     if (!reason)
         reason = read_offsets(object, entry, st->blob_size);
-    g_autofree char *text = shown(name);
+    g_autofree char *text = yonos_st_shown(name);
     return !reason || fail(error, YONOS_ERROR_FORMAT, st->path, "tensor '%s' %s", text, reason);
 }
 
@@ -259,7 +260,7 @@ static gboolean check_cover(YonosSafetensors *st, GError **error)
     for (guint i = 0; i < st->entries->len; i++) {
         const Entry *entry = g_ptr_array_index(st->entries, i);
         if (entry->lo != covered) {
-            g_autofree char *text = shown(entry->name);
+            g_autofree char *text = yonos_st_shown(entry->name);
             return fail(error, YONOS_ERROR_FORMAT, st->path,
                         entry->lo < covered ? "tensor '%s' overlaps its neighbour"
                                             : "there are unused bytes before tensor '%s'",
@@ -269,6 +270,42 @@ static gboolean check_cover(YonosSafetensors *st, GError **error)
     }
     if (covered != st->blob_size)
         return fail(error, YONOS_ERROR_FORMAT, st->path, "there are unused bytes after its last tensor");
+    return TRUE;
+}
+
+static Entry *find_scales(const YonosSafetensors *st, const Entry *entry)
+{
+    g_autofree char *name = g_strconcat(entry->name, YONOS_ST_SCALES, NULL);
+    Entry *scales = g_hash_table_lookup(st->by_name, name);
+    gboolean fit = scales && entry->n_dims > 0 && scales->dtype == YONOS_ST_F32 && scales->n_dims == 1 &&
+                   scales->dims[0] == entry->dims[0];
+    return fit ? scales : NULL;
+}
+
+/* Tensors of scales belong to their I8 tensors and are not seen by themselves. */
+static gboolean take_scales(YonosSafetensors *st, GError **error)
+{
+    g_autoptr(GHashTable) taken = g_hash_table_new(NULL, NULL);
+    for (guint i = 0; i < st->entries->len; i++) {
+        Entry *entry = g_ptr_array_index(st->entries, i), *scales = NULL;
+        if (entry->dtype != YONOS_ST_I8)
+            continue;
+        scales = find_scales(st, entry);
+        if (!scales) {
+            g_autofree char *text = yonos_st_shown(entry->name);
+            return fail(error, YONOS_ERROR_FORMAT, st->path,
+                        "tensor '%s' is I8 and has no tensor of as many F32 scales as its first dimension", text);
+        }
+        entry->scales = scales->lo;
+        g_hash_table_add(taken, scales);
+    }
+    for (guint i = st->entries->len; i-- > 0;) {
+        Entry *entry = g_ptr_array_index(st->entries, i);
+        if (!g_hash_table_contains(taken, entry))
+            continue;
+        g_hash_table_remove(st->by_name, entry->name);
+        g_ptr_array_remove_index(st->entries, i);
+    }
     return TRUE;
 }
 
@@ -321,11 +358,12 @@ static gboolean read_header(YonosSafetensors *st, const char *bytes, gsize lengt
         return FALSE;
     json_object_iter_init(&iter, json_node_get_object(json_parser_get_root(parser)));
     while (json_object_iter_next(&iter, &name, &node)) {
-        gboolean ok = g_str_equal(name, METADATA) ? read_metadata(st, node, error) : read_entry(st, name, node, error);
+        gboolean ok =
+            g_str_equal(name, YONOS_ST_METADATA) ? read_metadata(st, node, error) : read_entry(st, name, node, error);
         if (!ok)
             return FALSE;
     }
-    return check_cover(st, error);
+    return check_cover(st, error) && take_scales(st, error);
 }
 
 static GMappedFile *map_file(const char *path, const char *shown_path, GError **error)
@@ -364,9 +402,9 @@ YonosSafetensors *yonos_safetensors_open(const char *path, GError **error)
     }
     memcpy(&header, bytes, 8);
     header = GUINT64_FROM_LE(header);
-    if (header > MAX_HEADER || header > size - 8) {
+    if (header > YONOS_ST_MAX_HEADER || header > size - 8) {
         fail(error, YONOS_ERROR_FORMAT, st->path,
-             header > MAX_HEADER ? "its header claims to be over 100 MiB long" : "its header is cut off");
+             header > YONOS_ST_MAX_HEADER ? "its header claims to be over 100 MiB long" : "its header is cut off");
         return NULL;
     }
     st->blob = (const guint8 *)bytes + 8 + header;
@@ -412,20 +450,25 @@ gboolean yonos_safetensors_shape(const YonosSafetensors *st, const char *name, g
     return TRUE;
 }
 
-static float load_value(const guint8 *p, YonosStDtype dtype)
+static float load_f32(const guint8 *p)
 {
-    if (dtype == YONOS_ST_F16)
-        return yonos_half_to_float((guint16)(p[0] | p[1] << 8));
     guint32 bits = p[0] | (guint32)p[1] << 8 | (guint32)p[2] << 16 | (guint32)p[3] << 24;
     float value;
     memcpy(&value, &bits, sizeof value);
     return value;
 }
 
+static float load_value(const guint8 *p, YonosStDtype dtype)
+{
+    if (dtype == YONOS_ST_I8)
+        return (float)(gint8)*p;
+    return dtype == YONOS_ST_F16 ? yonos_half_to_float((guint16)(p[0] | p[1] << 8)) : load_f32(p);
+}
+
 gboolean yonos_safetensors_read_f32(const YonosSafetensors *st, const char *name, float *out, gsize n, GError **error)
 {
     const Entry *entry = g_hash_table_lookup(st->by_name, name);
-    g_autofree char *text = shown(name);
+    g_autofree char *text = yonos_st_shown(name);
 
     if (!entry)
         return fail(error, YONOS_ERROR_MODEL, st->path, "it has no tensor '%s'", text);
@@ -433,148 +476,17 @@ gboolean yonos_safetensors_read_f32(const YonosSafetensors *st, const char *name
         return fail(error, YONOS_ERROR_MODEL, st->path,
                     "tensor '%s' has %" G_GUINT64_FORMAT " values where %" G_GSIZE_FORMAT " are needed", text,
                     entry->count, n);
-    const guint8 *p = st->blob + entry->lo;
-    for (gsize i = 0; i < n; i++, p += dtype_size(entry->dtype)) {
-        out[i] = load_value(p, entry->dtype);
-        if (!isfinite(out[i]))
-            return fail(error, YONOS_ERROR_FORMAT, st->path, "tensor '%s' holds a value that is NaN or infinite", text);
+    gboolean scaled = entry->dtype == YONOS_ST_I8 && n > 0;
+    gsize row = scaled ? n / (gsize)entry->dims[0] : n;
+    const guint8 *p = st->blob + entry->lo, *scales = st->blob + entry->scales;
+    for (gsize i = 0; i < n; scales += sizeof(float)) {
+        float scale = scaled ? load_f32(scales) : 1;
+        for (gsize end = i + row; i < end; i++, p += yonos_st_size(entry->dtype)) {
+            out[i] = load_value(p, entry->dtype) * scale;
+            if (!isfinite(out[i]))
+                return fail(error, YONOS_ERROR_FORMAT, st->path, "tensor '%s' holds a value that is NaN or infinite",
+                            text);
+        }
     }
     return TRUE;
-}
-
-static int compare_tensors(gconstpointer a, gconstpointer b)
-{
-    return strcmp((*(const YonosStTensor *const *)a)->name, (*(const YonosStTensor *const *)b)->name);
-}
-
-static void append_quoted(GString *json, const char *text)
-{
-    g_string_append_c(json, '"');
-    for (; *text; text++) {
-        if (*text == '"' || *text == '\\' || (guchar)*text < 0x20)
-            g_string_append_printf(json, "\\u%04x", (guint)*text);
-        else
-            g_string_append_c(json, *text);
-    }
-    g_string_append_c(json, '"');
-}
-
-static const char *append_metadata(GString *json, GHashTable *metadata)
-{
-    g_autoptr(GList) keys = g_list_sort(g_hash_table_get_keys(metadata), (GCompareFunc)strcmp);
-    append_quoted(json, METADATA);
-    for (GList *key = keys; key; key = key->next) {
-        const char *value = g_hash_table_lookup(metadata, key->data);
-        if (!g_utf8_validate(key->data, -1, NULL) || !value || !g_utf8_validate(value, -1, NULL))
-            return "has a value or key that is not UTF-8 text";
-        g_string_append(json, key == keys ? ":{" : ",");
-        append_quoted(json, key->data);
-        g_string_append_c(json, ':');
-        append_quoted(json, value);
-    }
-    g_string_append_c(json, '}');
-    return NULL;
-}
-
-/* Returns what is wrong with the tensor, or NULL; moves offset past its data. */
-static const char *append_tensor(GString *json, const YonosStTensor *tensor, YonosStDtype dtype, guint64 *offset)
-{
-    guint64 count = 1, end;
-    if (!g_utf8_validate(tensor->name, -1, NULL) || g_str_equal(tensor->name, METADATA))
-        return "has a name that the format does not allow";
-    if (tensor->n_dims > YONOS_ST_MAX_DIMS)
-        return "has more than 8 dimensions";
-    if (json->len > 1)
-        g_string_append_c(json, ',');
-    append_quoted(json, tensor->name);
-    g_string_append_printf(json, ":{\"dtype\":\"%s\",\"shape\":[", dtype == YONOS_ST_F16 ? "F16" : "F32");
-    for (guint i = 0; i < tensor->n_dims; i++) {
-        gint64 dim = tensor->dims[i];
-        if (dim < 0 || dim > MAX_DIM || !g_uint64_checked_mul(&count, count, (guint64)dim))
-            return "has an impossible shape";
-        g_string_append_printf(json, "%s%" G_GINT64_FORMAT, i ? "," : "", dim);
-    }
-    if (!g_uint64_checked_mul(&end, count, dtype_size(dtype)) || !g_uint64_checked_add(&end, end, *offset) ||
-        end > G_MAXSSIZE - MAX_HEADER - 8)
-        return "has an impossible shape";
-    for (gsize i = 0; i < count; i++) {
-        if (!isfinite(dtype == YONOS_ST_F16 ? yonos_half_to_float(yonos_float_to_half(tensor->data[i]))
-                                            : tensor->data[i]))
-            return "holds a value that is NaN, infinite or too large for its dtype";
-    }
-    g_string_append_printf(json, "],\"data_offsets\":[%" G_GUINT64_FORMAT ",%" G_GUINT64_FORMAT "]}", *offset, end);
-    *offset = end;
-    return NULL;
-}
-
-static guint8 *store_values(guint8 *p, const float *values, gsize count, YonosStDtype dtype)
-{
-    for (gsize i = 0; i < count; i++, p += dtype_size(dtype)) {
-        guint32 bits = yonos_float_to_half(values[i]);
-        if (dtype == YONOS_ST_F32)
-            memcpy(&bits, &values[i], sizeof bits);
-        bits = GUINT32_TO_LE(bits);
-        memcpy(p, &bits, dtype_size(dtype));
-    }
-    return p;
-}
-
-static gboolean write_file(const char *path, const GString *json, GPtrArray *sorted, guint64 blob_size,
-                           YonosStDtype dtype, GError **error)
-{
-    g_autofree char *shown_path = g_filename_display_name(path);
-    g_autoptr(GError) local = NULL;
-    guint64 header = GUINT64_TO_LE((guint64)json->len);
-    gsize size = 8 + json->len + (gsize)blob_size;
-    g_autofree guint8 *bytes = g_try_malloc(size);
-
-    if (!bytes) {
-        g_set_error(error, YONOS_ERROR, YONOS_ERROR_MEMORY, "%s cannot be written: out of memory.", shown_path);
-        return FALSE;
-    }
-    memcpy(bytes, &header, 8);
-    memcpy(bytes + 8, json->str, json->len);
-    guint8 *p = bytes + 8 + json->len;
-    for (guint i = 0; i < sorted->len; i++) {
-        const YonosStTensor *tensor = g_ptr_array_index(sorted, i);
-        gsize count = 1;
-        for (guint d = 0; d < tensor->n_dims; d++)
-            count *= (gsize)tensor->dims[d];
-        p = store_values(p, tensor->data, count, dtype);
-    }
-    if (g_file_set_contents_full(path, (char *)bytes, (gssize)size, G_FILE_SET_CONTENTS_CONSISTENT, 0666, &local))
-        return TRUE;
-    g_set_error(error, YONOS_ERROR, YONOS_ERROR_FILE, "%s cannot be written: %s.", shown_path, local->message);
-    return FALSE;
-}
-
-gboolean yonos_safetensors_write(const char *path, YonosStDtype dtype, const YonosStTensor *tensors, guint n,
-                                 GHashTable *metadata, GError **error)
-{
-    g_autoptr(GPtrArray) sorted = g_ptr_array_new();
-    g_autoptr(GString) json = g_string_new("{");
-    const char *name = METADATA, *reason = NULL;
-    guint64 offset = 0;
-
-    for (guint i = 0; i < n; i++)
-        g_ptr_array_add(sorted, (gpointer)&tensors[i]);
-    g_ptr_array_sort(sorted, compare_tensors);
-    if (metadata && g_hash_table_size(metadata) > 0)
-        reason = append_metadata(json, metadata);
-    for (guint i = 0; i < n && !reason; i++) {
-        const YonosStTensor *tensor = g_ptr_array_index(sorted, i);
-        gboolean twice = i > 0 && g_str_equal(name, tensor->name);
-        name = tensor->name;
-        reason = twice ? "is there twice" : append_tensor(json, tensor, dtype, &offset);
-    }
-    g_string_append_c(json, '}');
-    while (json->len % 8 != 0)
-        g_string_append_c(json, ' ');
-    if (!reason && json->len <= MAX_HEADER)
-        return write_file(path, json, sorted, offset, dtype, error);
-    g_autofree char *shown_path = g_filename_display_name(path);
-    g_autofree char *text = shown(name);
-    g_set_error(error, YONOS_ERROR, reason ? YONOS_ERROR_MODEL : YONOS_ERROR_UNSUPPORTED,
-                "%s cannot be written: '%s' %s.", shown_path, text, reason ? reason : "takes the header over 100 MiB");
-    return FALSE;
 }
