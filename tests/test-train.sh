@@ -12,17 +12,22 @@ cp "$root"/docs/*.png "$folder/pictures"
 export SHORTER=30000
 timeout -s INT 4 "$root/trainer/train.sh" "$train" "$folder/pack" "$folder/results" && echo "It was not stopped." ||
     [ $? = 124 ] || [ $? = 130 ]
-"$root/trainer/train.sh" "$train" "$folder/pack" "$folder/results"
-for scale in 2 4 8; do
-    "$train" evaluate "$folder/results/fast-x$scale.safetensors" "$folder/pictures" | grep PSNR-Y
+VIDEO=1 "$root/trainer/train.sh" "$train" "$folder/pack" "$folder/results"
+"$root/trainer/train.sh" "$train" "$folder/pack" "$folder/larger" balanced
+FROM=$folder/larger "$root/trainer/train.sh" "$train" "$folder/pack" "$folder/largest" quality
+for model in results/fast-x2 results/fast-x4 results/fast-x8 results/fast-video-x2 results/fast-video-x4 \
+    results/fast-video-x8 larger/balanced-x2 larger/balanced-x4 larger/balanced-x8 largest/quality-x4; do
+    "$train" evaluate "$folder/$model.safetensors" "$folder/pictures" | grep PSNR-Y
 done
 
 # What a model's own decoders become at a rate of next to nothing is the model.
-"$train" import "$folder/results/fast-x2.safetensors" "$folder/tuned"
+start=$folder/start.safetensors
+"$train" export "$folder/results" "$start" --tier fast --scale 2 --fidelity 0
+"$train" import "$start" "$folder/tuned"
 cp "$folder/results/autoencoder.safetensors" "$folder/tuned" # the perceptual loss looks through E
 for stage in decoder perceptual; do
     "$train" fit $stage --tier fast --scale 2 --pack "$folder/pack" --out "$folder/tuned" --batch 1 --crop 64 --steps 2 \
-        --rate 1e-12 --decay 0 --start "$folder/results/fast-x2.safetensors"
+        --rate 1e-12 --decay 0 --start "$start"
 done
 for fidelity in 0 1; do
     for chain in results tuned; do

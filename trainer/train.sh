@@ -3,43 +3,105 @@
 # The whole chain, from a pack to model files: train.sh YONOS_TRAIN PACK FOLDER [TIER]. Stopped at any moment, the same
 # command goes on. The models appear in FOLDER as TIER-xN.safetensors. Environment: DEVICE (cpu); SHORTER (1), by what
 # all steps are divided; FEATURES, weights of SqueezeNet 1.1 for the second decoder's perceptual loss (else our own
-# encoder's features); HALF, anything: half precision (fp16 on a GPU, bf16 on a CPU that has it: twice as fast); ENCODER, autoencoder.safetensors of another tier, to begin with its E.
+# encoder's features); HALF, anything: half precision (fp16 on a GPU, bf16 on a CPU that has it: twice as fast); ENCODER,
+# autoencoder.safetensors of another tier, to begin with its E; VIDEO, anything: TIER-video-xN.safetensors too; FROM, a
+# folder of tier balanced's model files, which tier quality begins with.
 set -eu
-train=$1 pack=$2 folder=$3 tier=${4:-fast}
+train=$1 pack=$2 folder=$3 tier=${4:-fast} out=$3
 
 fit() {
     stage=$1 steps=$2
     shift 2
-    "$train" fit "$stage" --pack "$pack" --out "$folder" --tier "$tier" --crop 128 --device "${DEVICE:-cpu}" \
+    "$train" fit "$stage" --pack "$pack" --out "$out" --tier "$tier" --crop 128 --device "${DEVICE:-cpu}" --clip 0.1 \
         --steps $((steps / ${SHORTER:-1} + 1)) ${HALF:+--half} "$@"
 }
 
-if [ -n "${ENCODER:-}" ]; then
-    fit autoencoder 1500 --batch 8 --start "$ENCODER"
-else
-    fit autoencoder 10000 --batch 8
-fi
-for scale in 2 4 8; do
-    fit lr-encoder 1500 --scale $scale --batch 16
-done
-fit teacher 5000 --scale 2 --batch 16
-fit student 4000 --scale 4 --batch 16
-fit student 4000 --scale 8 --batch 16
-for scale in 2 4 8; do
+# export_model FILE ...: what is in $out.
+export_model() {
+    model=$1
+    shift
+    "$train" export "$out" "$model" --tier "$tier" --scale $scale --fact "licence=CC BY-SA 4.0" \
+        --fact "data=see models/SOURCES.tsv of gst-yonos" "$@"
+}
+
+# go_on NAME MODEL STEPS ...: a decoder that begins with the model's, in a folder of its own, where what follows is made.
+go_on() {
+    out=$folder/$1 model=$2 steps=$3
+    shift 3
+    "$train" import "$model" "$out"
+    [ ! -f "$folder/autoencoder.safetensors" ] || cp "$folder/autoencoder.safetensors" "$out"
+    fit decoder $steps --scale $scale --start "$model" "$@"
+}
+
+# The same after the decoder that is in $out.
+further() {
+    name=$1
+    shift
+    export_model "$out/$name-x$scale.safetensors"
+    go_on "$name" "$out/$name-x$scale.safetensors" "$@"
+}
+
+# The one that the element runs at fidelity 0: what it is made with beside L1.
+second() {
+    fit perceptual 2000 --scale $scale --batch 8 --rate 4e-4 --adversarial 0 ${FEATURES:+--features "$FEATURES"} "$@"
+}
+
+denoisers() {
+    if [ -n "${ENCODER:-}" ]; then
+        fit autoencoder 1500 --batch 8 --clip 1 --start "$ENCODER"
+    else
+        fit autoencoder 10000 --batch 8 --clip 1
+    fi
+    for scale in 2 4 8; do
+        fit lr-encoder 1500 --scale $scale --batch 16 --clip 1
+    done
+    fit teacher 5000 --scale 2 --batch 16 --clip 1
+    fit student 4000 --scale 4 --batch 16 --clip 1
+    fit student 4000 --scale 8 --batch 16 --clip 1
+}
+
+for_scale() {
+    out=$folder fidelity=
     case $tier-$scale in # wider and deeper trunks leave the rails at 1e-3
-    fast-*) rate=1e-3 ;;
-    *-8) rate=4e-4 ;;
-    *) rate=8e-4 ;;
+    fast-*)
+        fit decoder 25000 --scale $scale --batch 8
+        second --steady $((scale == 2 ? 6 : scale == 4 ? 8 : 4)) --perceptual 0.01 --mesh 100
+        fidelity=0
+        ;;
+    balanced-2)
+        fit decoder 25000 --scale 2 --batch 8 --rate 8e-4
+        further wide 30000 --batch 2 --crop 256 --rate 5e-4
+        second --steady 6 --perceptual 0.01 --mesh 100
+        fidelity=0.3
+        ;;
+    balanced-4)
+        fit decoder 25000 --scale 4 --batch 8 --rate 8e-4
+        further more 30000 --batch 8 --rate 6e-4 --luma 100
+        second --steady 10 --perceptual 0.07 --mesh 150 --crisp 80
+        fidelity=0.17
+        ;;
+    balanced-8)
+        fit decoder 8000 --scale 8 --batch 8 --rate 4e-4
+        further wide 8500 --batch 4 --crop 256 --rate 4e-4
+        further steady 700 --batch 4 --crop 256 --rate 3e-4 --steady 1.5
+        ;;
+    quality-4)
+        go_on quality "$FROM/balanced-x4.safetensors" 13000 --batch 4 --crop 192 --rate 5e-4 --luma 100
+        ;;
     esac
-    case $tier-$scale in # the second decoder: what a pan's flicker weighs, and what makes it crisp
-    *-2) second="--steady 6 --perceptual 0.01 --mesh 100" ;;
-    fast-4) second="--steady 8 --perceptual 0.01 --mesh 100" ;;
-    fast-8) second="--steady 4 --perceptual 0.01 --mesh 100" ;;
-    *) second="--steady 10 --perceptual 0.07 --mesh 150 --crisp 80" ;;
-    esac
-    fit decoder 25000 --scale $scale --batch 8 --rate $rate --clip 0.1
-    fit perceptual 2000 --scale $scale --batch 8 --rate 4e-4 --clip 0.1 --adversarial 0 $second \
-        ${FEATURES:+--features "$FEATURES"}
-    "$train" export "$folder" "$folder/$tier-x$scale.safetensors" --tier "$tier" --scale $scale --fidelity 0 \
-        --fact "licence=CC BY-SA 4.0" --fact "data=see models/SOURCES.tsv of gst-yonos"
+    export_model "$folder/$tier-x$scale.safetensors" --int8 ${fidelity:+--fidelity $fidelity}
+    if [ -n "${VIDEO:-}" ]; then
+        go_on video "$folder/$tier-x$scale.safetensors" 10000 --batch 8 --rate 6e-4 --set video --steady 2
+        export_model "$folder/$tier-video-x$scale.safetensors" --int8
+    fi
+}
+
+if [ "$tier" = quality ]; then
+    scales=4
+else
+    denoisers
+    scales="2 4 8"
+fi
+for scale in $scales; do
+    for_scale
 done
