@@ -7,7 +7,7 @@
 #define GST_CAT_DEFAULT gst_yonos_upscale_debug
 
 static const GEnumValue tiers[] = {
-  {GST_YONOS_TIER_AUTO, "Fast on the CPU, the largest there is on a GPU",
+  {GST_YONOS_TIER_AUTO, "Fast on the CPU, balanced on a GPU",
       "auto"},
   {GST_YONOS_TIER_FAST, "Smallest network", "fast"},
   {GST_YONOS_TIER_BALANCED, "Medium network", "balanced"},
@@ -114,7 +114,9 @@ gst_yonos_model_list (const GstYonosSettings * s, gint scale,
     append (networks, g_strdup (s->model), "model");
     return;
   }
-  for (gint tier = GST_YONOS_TIER_QUALITY; tier >= GST_YONOS_TIER_FAST; tier--) {
+  /* Quality is three times as dear as balanced, so it is for those who name it. */
+  for (gint tier = automatic ? GST_YONOS_TIER_BALANCED : GST_YONOS_TIER_QUALITY;
+      tier >= GST_YONOS_TIER_FAST; tier--) {
     gchar *path = model_of_tier (s, tier, scale, &of_video);
     gboolean there = g_file_test (path, G_FILE_TEST_IS_REGULAR);
 

@@ -16,7 +16,7 @@ const YonosCompactTier *yonos_compact_tier(const char *name)
     /* x2 1.15k + 5.80k + 48.8k = 55.8k, x4 0.83k + 5.80k + 48.5k = 55.1k; 1.5M parameters; x8 53.5k, 3.7M */
     static const YonosCompactTier balanced = {
         .encoder = 64, .student = 112, .trunk = 64, .blocks = 10, .trunk8 = 96, .blocks8 = 17};
-    /* x2 173k, x4 172k; 3.4M parameters; x8 118k, 8.1M */
+    /* x2 177k, x4 176k; 3.5M parameters; x8 121k, 8.0M */
     static const YonosCompactTier quality = {
         .encoder = 64, .student = 112, .trunk = 96, .blocks = 16, .trunk8 = 128, .blocks8 = 24};
 
