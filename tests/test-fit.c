@@ -66,6 +66,7 @@ static gboolean fit(const char *out, const char *stage, int scale, guint64 steps
                         .steady = steady,
                         .mesh = 50,
                         .crisp = 30,
+                        .halo = 100,
                         .last = 1 / 3.0,
                         .omega = 5,
                         .params = {.tier = yonos_compact_tier(tier),
@@ -75,6 +76,7 @@ static gboolean fit(const char *out, const char *stage, int scale, guint64 steps
                                    .steady = steady > 0,
                                    .meshless = yonos_stage_is_adversarial(yonos_stage(stage)),
                                    .crisp = yonos_stage_is_adversarial(yonos_stage(stage)),
+                                   .haloless = yonos_stage_is_adversarial(yonos_stage(stage)),
                                    .video = video}};
     gboolean finished = FALSE;
 

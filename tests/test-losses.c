@@ -7,6 +7,7 @@
 #include "feature-distance.h"
 #include "golden/golden.h"
 #include "graph/gradient.h"
+#include "halo.h"
 #include "mesh.h"
 #include "ops/ops.h"
 #include "optimizer.h"
@@ -281,6 +282,29 @@ static void test_crisp(void)
     check_gradient(yonos_crisp, y, x_h, 1e-3f, 2e-6);
 }
 
+/* What is within the range around costs nothing, above or below it the square of what it is off. */
+static void test_halo(void)
+{
+    float x_h[PICTURE], y[PICTURE], unused[PICTURE];
+
+    stripes(x_h, 0.2f, 0);
+    stripes(y, 0.2f, 1);
+    g_assert_cmpfloat_with_epsilon(run_loss(yonos_halo, y, x_h, unused), 0, 1e-12);
+    stripes(y, 0.3f, 1);
+    g_assert_cmpfloat_with_epsilon(run_loss(yonos_halo, y, x_h, unused), 0.01, 1e-6);
+    for (int k = 0; k < PICTURE; k++) { /* a ramp: two pixels further right, as much as is within reach */
+        x_h[k] = 0.01f * (float)(k / 3 % SIDE);
+        y[k] = x_h[k] + 0.02f;
+    }
+    g_assert_cmpfloat_with_epsilon(run_loss(yonos_halo, y, x_h, unused), 0, 1e-12);
+    for (int k = 0; k < PICTURE; k++)
+        y[k] = x_h[k] + (k / 3 / SIDE % 2 ? 0.05f : -0.05f);
+    g_assert_cmpfloat_with_epsilon(run_loss(yonos_halo, y, x_h, unused), 0.0009, 1e-6);
+    for (int k = 0; k < PICTURE; k++)
+        y[k] += 0.02f * (float)(yonos_random_uniform(1, k) - 0.5);
+    check_gradient(yonos_halo, y, x_h, 1e-3f, 2e-6);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -292,6 +316,7 @@ int main(int argc, char **argv)
     g_test_add_func("/losses/adversary", test_adversary);
     g_test_add_func("/losses/mesh", test_mesh);
     g_test_add_func("/losses/crisp", test_crisp);
+    g_test_add_func("/losses/halo", test_halo);
     g_test_add_func("/losses/rates", test_rates);
     return g_test_run();
 }

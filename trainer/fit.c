@@ -71,6 +71,7 @@ static gboolean build(Fit *f, GError **error)
         !write_constant(f->executor, "perceptual", (float)p->perceptual, error) ||
         !write_constant(f->executor, "mesh", (float)p->mesh, error) ||
         !write_constant(f->executor, "crisp", (float)p->crisp, error) ||
+        !write_constant(f->executor, "halo", (float)p->halo, error) ||
         !write_constant(f->executor, "luma", (float)p->luma, error) ||
         !write_constant(f->executor, "steady", (float)p->steady, error))
         return FALSE;
@@ -417,6 +418,8 @@ static char *describe(const YonosFitParams *p, const char *name)
         g_string_append_printf(run, " mesh %g", p->mesh);
     if (p->params.crisp)
         g_string_append_printf(run, " crisp %g", p->crisp);
+    if (p->params.haloless)
+        g_string_append_printf(run, " halo %g", p->halo);
     return g_string_free(run, FALSE);
 }
 

@@ -22,6 +22,7 @@ typedef struct {
     double steady;      /* weight of what flickers, where params.steady */
     double mesh;        /* of what repeats with the latent grid, where params.meshless */
     double crisp;       /* of the strength of edges, where params.crisp */
+    double halo;        /* of what leaves the original's local range, where params.haloless */
     const char *start;  /* weights file that trained parameters begin with: those it has of that name, of the same shape
                          * or narrower  (widen.h); NULL */
     gboolean half; /* on a GPU fp16 tensors and a scaled loss, on the CPU bf16 products; weights, optimiser in fp32 */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "stage.h"
 #include "crisp.h"
+#include "halo.h"
 #include "discriminator.h"
 #include "feature-distance.h"
 #include "mesh.h"
@@ -237,9 +238,9 @@ static YonosTensorId build_decoder(YonosGraph *g, const YonosStageParams *p)
     return fidelity_loss(g, p, &d);
 }
 
-/* The fidelity loss + w_p FD(y, x_h) - w_a mean A(y) + w_m mesh(y, x_h) + w_c crisp(y, x_h), and the loss of A. Both
- * judges have strides of their own: they see a part of the pictures that begins at any phase, or a mesh in step with
- * them would go unseen. */
+/* The fidelity loss + w_p FD(y, x_h) - w_a mean A(y) + w_m mesh(y, x_h) + w_c crisp(y, x_h) + w_h halo(y, x_h), and the
+ * loss of A. Both judges have strides of their own: they see a part of the pictures that begins at any phase, or a mesh
+ * in step with them would go unseen. */
 static YonosTensorId build_perceptual(YonosGraph *g, const YonosStageParams *p)
 {
     Decoded d;
@@ -255,6 +256,8 @@ static YonosTensorId build_perceptual(YonosGraph *g, const YonosStageParams *p)
         loss = and_weighted(g, loss, yonos_mesh(g, y, x_h, one), "mesh");
     if (p->crisp)
         loss = and_weighted(g, loss, yonos_crisp(g, y, x_h, one), "crisp");
+    if (p->haloless)
+        loss = and_weighted(g, loss, yonos_halo(g, y, x_h, one), "halo");
     yonos_append(g, YONOS_OP_ACT, 1, &loss, shown, (int[]){YONOS_ACT_LEAKY}, 1, 1, 0);
     loss = and_weighted(g, loss, yonos_adversarial_loss(g, y, base), "adversarial");
     return yonos_add(g, loss, yonos_discriminator_loss(g, y, x_h, base), 1);

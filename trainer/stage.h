@@ -9,16 +9,17 @@
 
 typedef struct {
     const YonosCompactTier *tier;
-    int scale;            /* N; 0 for the autoencoder, which has none */
-    int batch, crop;      /* pictures a step, and their side: a multiple of YONOS_COMPACT_GRID */
-    gboolean video;       /* x_l is degraded by the loader: inputs "x_l2", "x_l4", "x_l8"; not the autoencoder's; of a pan's
-                           * frames "x_l2a", "x_l2b" and so on */
+    int scale;       /* N; 0 for the autoencoder, which has none */
+    int batch, crop; /* pictures a step, and their side: a multiple of YONOS_COMPACT_GRID */
+    gboolean video;  /* x_l is degraded by the loader: inputs "x_l2", "x_l4", "x_l8"; not the autoencoder's; of a pan's
+                      * frames "x_l2a", "x_l2b" and so on */
     gboolean predict_v;   /* the student's output is v^, and z^ = a z_t - s v^; else it is z^ */
     gboolean faithful;    /* the denoiser's input path is the paper's, z_l = E(bicubic(x_l)), instead of E_N(x_l) */
     gboolean luma;        /* of decoders: luma's square error costs beside L1 */
     gboolean steady;      /* the decoder's crop is two frames of a pan, and what flickers between them costs */
     gboolean meshless;    /* of the perceptual stage: what repeats with the latent grid costs */
     gboolean crisp;       /* of the perceptual stage: edges must be as strong as the original's */
+    gboolean haloless;    /* of the perceptual stage: what leaves the original's local range costs */
     char frame;           /* within a stage: of a pan's frame, 'a' or 'b' */
     const char *features; /* of the perceptual loss: weights file of SqueezeNet, NULL: our own E */
 } YonosStageParams;
@@ -26,8 +27,8 @@ typedef struct {
 /* A pan's frames are crop - YONOS_STAGE_PAN wide; inputs "origin_a", "origin_b" {batch, 1, 1, 2}, 0 to YONOS_STAGE_PAN,
  * say where they begin, y first, and "common_a", "common_b", YONOS_STAGE_PAN less that, where in each begins what both
  * show. */
-/* Where in the crop, 0 to YONOS_STAGE_PHASE, begins what the judges of the perceptual stage see: input "phase" {batch, 1,
- * 1, 2}. */
+/* Where in the crop, 0 to YONOS_STAGE_PHASE, begins what the judges of the perceptual stage see: input "phase" {batch,
+ * 1, 1, 2}. */
 
 /* Metadata key of a denoiser's file: "v" or "z" (also where it is missing). The input path's key is a model file's. */
 #define YONOS_STAGE_PREDICT "predict"
@@ -62,8 +63,8 @@ const YonosStage *yonos_stage(const char *name);
 const YonosStage *yonos_stage_at(guint i);
 
 /* Whether a discriminator is trained beside the decoder: the stage takes the weights of its losses as inputs
- * "perceptual", "adversarial" and, where meshless or crisp, "mesh", "crisp" {1, 1, 1, 1}, and its result is the decoder
- * alone. */
+ * "perceptual", "adversarial" and, where meshless, crisp or haloless, "mesh", "crisp", "halo" {1, 1, 1, 1}, and its
+ * result is the decoder alone. */
 gboolean yonos_stage_is_adversarial(const YonosStage *stage);
 
 /* Path of the stage's result for a scale in `folder`; free with g_free. */

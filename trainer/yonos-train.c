@@ -77,8 +77,8 @@ typedef struct {
     char *tier, *pack, *folder, *device, *set, *predict, *features, *start;
     int scale, batch, crop, checkpoint;
     gint64 steps, seed;
-    double rate, decay, clip, average, perceptual, adversarial, discriminator_rate, luma, steady, mesh, crisp, last,
-        omega;
+    double rate, decay, clip, average, perceptual, adversarial, discriminator_rate, luma, steady, mesh, crisp, halo,
+        last, omega;
     gboolean quiet, faithful, half;
 } FitOptions;
 
@@ -114,6 +114,7 @@ static gboolean fit_run(const FitOptions *o, const char *name, GError **error)
                         .steady = o->steady,
                         .mesh = o->mesh,
                         .crisp = o->crisp,
+                        .halo = o->halo,
                         .last = o->last,
                         .omega = o->omega,
                         .half = o->half,
@@ -134,6 +135,7 @@ static gboolean fit_run(const FitOptions *o, const char *name, GError **error)
                                   .steady = o->steady > 0,
                                   .meshless = o->mesh > 0,
                                   .crisp = o->crisp > 0,
+                                  .haloless = o->halo > 0,
                                   .features = o->features};
     if (!stage)
         return no_stage(name, error);
@@ -156,8 +158,9 @@ static gboolean fit_run(const FitOptions *o, const char *name, GError **error)
         return usage(error, "A student cannot predict '%s', only z or v.", o->predict);
     if (o->features && !yonos_stage_is_adversarial(stage))
         return usage(error, "Stage '%s' has no perceptual loss; leave --features out.", name);
-    if ((o->mesh || o->crisp) && (!yonos_stage_is_adversarial(stage) || !(o->mesh >= 0) || !(o->crisp >= 0)))
-        return usage(error, "Only the perceptual stage weighs mesh and crispness, by positive numbers.");
+    if ((o->mesh || o->crisp || o->halo) &&
+        (!yonos_stage_is_adversarial(stage) || !(o->mesh >= 0) || !(o->crisp >= 0) || !(o->halo >= 0)))
+        return usage(error, "Only the perceptual stage weighs mesh, crispness and halos, by positive numbers.");
     if (!(o->perceptual >= 0) || !(o->adversarial >= 0) || !(o->discriminator_rate >= 0))
         return usage(error, "The losses' weights and the discriminator's rate cannot be negative.");
     if (o->luma && (stage->levels != YONOS_LEVELS_LAST || !(o->luma > 0)))
@@ -228,6 +231,8 @@ static gboolean fit(int argc, char **argv, GError **error)
         {"mesh", 0, 0, G_OPTION_ARG_DOUBLE, &o.mesh,
          "Weight of what repeats with the latent grid, beside the perceptual loss (0)", "W"},
         {"crisp", 0, 0, G_OPTION_ARG_DOUBLE, &o.crisp, "Weight of edges' lost or added strength, beside it (0)", "W"},
+        {"halo", 0, 0, G_OPTION_ARG_DOUBLE, &o.halo, "Weight of what leaves the original's local range, beside it (0)",
+         "W"},
         {"last", 0, 0, G_OPTION_ARG_DOUBLE, &o.last, "Share of a denoiser's batch at t = T (1/3)", "0..1"},
         {"omega", 0, 0, G_OPTION_ARG_DOUBLE, &o.omega, "Its loss weighs min(a^2 / s^2, W) + 1 (5)", "W"},
         {"start", 0, 0, G_OPTION_ARG_FILENAME, &o.start,
