@@ -290,8 +290,8 @@ static void test_h264_edges(void)
 static void test_draws(void)
 {
     enum { N = 2000 };
-    static const double sigma[] = {1.4, 0.8}, size[][2] = {{0.6, 1}, {0.8, 1.5}}, noise[] = {8 / 255.0, 4 / 255.0};
-    static const double blurred[] = {0.8, 0.4}, noisy[] = {0.8, 0.5};
+    static const double sigma[] = {0.8, 0.5}, size[][2] = {{0.6, 1}, {0.8, 1.5}}, noise[] = {8 / 255.0, 4 / 255.0};
+    static const double blurred[] = {0.5, 0.2}, noisy[] = {0.8, 0.5};
     double n_blurred[2] = {0}, n_noisy[2] = {0}, n_jpeg[2] = {0}, n_h264 = 0, n_sharp = 0;
 
     for (guint64 seed = 0; seed < N; seed++) {
@@ -299,7 +299,7 @@ static void test_draws(void)
         yonos_degradation_draw(&d, seed);
         for (int k = 0; k < 2; k++) {
             const YonosRound *r = &d.round[k];
-            if (MIN(r->blur.sigma[0], r->blur.sigma[1]) < 0.3 || MAX(r->blur.sigma[0], r->blur.sigma[1]) > sigma[k] ||
+            if (MIN(r->blur.sigma[0], r->blur.sigma[1]) < 0.2 || MAX(r->blur.sigma[0], r->blur.sigma[1]) > sigma[k] ||
                 r->size < size[k][0] || r->size > size[k][1] || r->grain.sigma < 0 || r->grain.sigma > noise[k] ||
                 (r->jpeg && (r->jpeg < 60 || r->jpeg > 95)) || (d.qp >= 0 && (d.qp < 16 || d.qp > 34)))
                 g_error("seed %d, round %d: sigma %g %g, size %g, noise %g, jpeg %d, qp %d", (int)seed, k,
@@ -348,8 +348,8 @@ static YonosDegrader *new_degrader(int side)
     return w;
 }
 
-/* With the rounds doing next to nothing, or left out, x4 is the bicubic reduction as 4:2:0 through H.264, luma as luma and
- * chroma as chroma. */
+/* With the rounds doing next to nothing, or left out, x4 is the bicubic reduction as 4:2:0 through H.264, luma as luma
+ * and chroma as chroma. */
 static void check_delivery(gboolean sharp)
 {
     enum { SIDE = 32, X4 = SIDE / 4, HALF = X4 / 2 };
