@@ -94,7 +94,7 @@ static const float TINY[4] = {0, 0, 0x1p-149f * 190, -0x1p-149f * 190};
 static const YonosStTensor TENSORS[] = {
     {"odd", 3, {1, 5, 3}, VALUES},
     {"scalar", 0, {0}, VALUES + 2},
-    {"empty", 2, {3, 0}, NULL},
+    {"empty", 2, {999999999999999999, 0}, NULL},
     {"q\"uo\\te\n\xc3\xa9", 1, {7}, VALUES + 1},
     {"eight", 8, {1, 1, 1, 3, 1, 1, 1, 1}, VALUES},
     {"rows", 2, {7, 2}, VALUES + 1},
@@ -154,7 +154,7 @@ static void test_round_trip(gconstpointer data)
     g_assert_cmpuint(yonos_safetensors_count(st), ==, G_N_ELEMENTS(TENSORS));
     for (guint i = 0; i < G_N_ELEMENTS(TENSORS); i++)
         check_sample(st, &TENSORS[i], dtype);
-    g_assert_cmpstr(yonos_safetensors_name(st, 0), ==, dtype == YONOS_ST_I8 ? "q\"uo\\te\n\xc3\xa9" : "eight");
+    g_assert_cmpstr(yonos_safetensors_name(st, 0), ==, dtype == YONOS_ST_I8 ? "empty" : "eight");
     g_assert_null(yonos_safetensors_name(st, G_N_ELEMENTS(TENSORS)));
     g_assert_cmpstr(yonos_safetensors_metadata(st, "scale"), ==, "2");
     g_assert_cmpstr(yonos_safetensors_metadata(st, "a\"b"), ==, "x\\\t\xf0\x9f\x98\x80");

@@ -86,7 +86,7 @@ for_scale() {
         further steady 700 --batch 4 --crop 256 --rate 3e-4 --steady 1.5
         ;;
     quality-4)
-        go_on quality "$FROM/balanced-x4.safetensors" 13000 --batch 4 --crop 192 --rate 5e-4 --luma 100
+        go_on quality "${FROM:?is to be a folder with balanced-x4.safetensors}/balanced-x4.safetensors" 10000 --batch 4 --crop 192 --rate 5e-4 --luma 100
         ;;
     esac
     export_model "$folder/$tier-x$scale.safetensors" --int8 ${fidelity:+--fidelity $fidelity}

@@ -17,8 +17,9 @@ typedef struct {
     int trunk8, blocks8; /* the same at H/8, the LR size: x8 */
 } YonosCompactTier;
 
-/* The tier of that name ("fast", "balanced", "quality"), or NULL. "fast-plain" and "balanced-plain" are the controls that a tier
- * must be worth more than: a plain residual network at the LR size, of as many multiply-accumulates a pixel. */
+/* The tier of that name ("fast", "balanced", "quality"), or NULL. "fast-plain" and "balanced-plain" are the controls
+ * that a tier must be worth more than: a plain residual network at the LR size, of as many multiply-accumulates a
+ * pixel. */
 const YonosCompactTier *yonos_compact_tier(const char *name);
 
 /* x_h {n, H, W, 3} -> the mean of z_h, {n, H/8, W/8, C}. Training only. The posterior's variance is a constant of the

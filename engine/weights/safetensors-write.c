@@ -61,7 +61,7 @@ static gboolean all_finite(const YonosStTensor *tensor, gsize count, YonosStDtyp
 static Stored *store(GPtrArray *all, const char *name, YonosStDtype dtype, guint n_dims, const gint64 *dims,
                      const float *data)
 {
-    Stored *stored = g_new0(Stored, 1);
+    Stored *stored = g_new(Stored, 1);
     *stored = (Stored){g_strdup(name), dtype, n_dims, dims, data, NULL};
     g_ptr_array_add(all, stored);
     return stored;
@@ -70,7 +70,7 @@ static Stored *store(GPtrArray *all, const char *name, YonosStDtype dtype, guint
 /* The largest of a row becomes the largest code. */
 static void store_scaled(GPtrArray *all, const YonosStTensor *tensor, gsize count)
 {
-    gsize rows = (gsize)tensor->dims[0], row = rows ? count / rows : 0;
+    gsize rows = (gsize)tensor->dims[0], row = count / rows;
     g_autofree char *name = g_strconcat(tensor->name, YONOS_ST_SCALES, NULL);
     Stored *stored = store(all, tensor->name, YONOS_ST_I8, tensor->n_dims, tensor->dims, tensor->data);
     stored->scales = g_new0(float, rows);
@@ -90,7 +90,7 @@ static const char *add_tensor(GPtrArray *all, GHashTable *names, const YonosStTe
         reason = "is there twice";
     if (!reason && dtype == YONOS_ST_I8 && g_str_has_suffix(tensor->name, YONOS_ST_SCALES))
         reason = "has a name that is kept for scales";
-    if (dtype == YONOS_ST_I8 && tensor->n_dims < 2)
+    if (dtype == YONOS_ST_I8 && (tensor->n_dims < 2 || count == 0))
         dtype = YONOS_ST_F16;
     if (!reason && !all_finite(tensor, (gsize)count, dtype))
         reason = "holds a value that is NaN, infinite or too large for its dtype";
@@ -162,7 +162,7 @@ static int code(float value, float scale)
 
 static guint8 *put_values(guint8 *p, const Stored *stored)
 {
-    gsize count = stored_count(stored), row = stored->scales ? count / MAX((gsize)stored->dims[0], 1) : 0;
+    gsize count = stored_count(stored), row = stored->scales ? count / (gsize)stored->dims[0] : 0;
     for (gsize i = 0; i < count; i++, p += yonos_st_size(stored->dtype)) {
         float value = stored->data[i];
         guint32 bits = yonos_float_to_half(value);
