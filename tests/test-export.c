@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A model file of a chain's results, with one decoder and with two, and the way back. Untrained weights do. */
+/* A model file of a chain's results, with one decoder and with two, and the way back; sums of results. Untrained
+ * weights do. */
 #include "base/error.h"
 #include "base/random.h"
 #include "export.h"
 #include "import.h"
+#include "blend.h"
 #include "models/model-file.h"
 
 #include <glib/gstdio.h>
@@ -205,6 +207,75 @@ static void test_no_model(void)
     g_free(other);
 }
 
+/* A tensor of a result, and how many values it has. */
+static float *values_of(const char *result, const char *name, gsize *n)
+{
+    char *path = in_folder(result);
+    YonosSafetensors *st = yonos_safetensors_open(path, NULL);
+    gint64 dims[YONOS_ST_MAX_DIMS];
+    guint n_dims;
+    float *values;
+
+    g_assert_true(yonos_safetensors_shape(st, name, &n_dims, dims));
+    *n = 1;
+    for (guint k = 0; k < n_dims; k++)
+        *n *= (gsize)dims[k];
+    values = g_new(float, *n);
+    g_assert_true(yonos_safetensors_read_f32(st, name, values, *n, NULL));
+    yonos_safetensors_free(st);
+    g_free(path);
+    return values;
+}
+
+static void refuse_blend(const YonosBlendPart *parts, guint n, int code, const char *says)
+{
+    char *path = in_folder("none.safetensors");
+    GError *error = NULL;
+
+    g_assert_false(yonos_blend(path, parts, n, &error));
+    g_assert_error(error, YONOS_ERROR, code);
+    g_assert_nonnull(strstr(error->message, says));
+    g_assert_false(g_file_test(path, G_FILE_TEST_EXISTS));
+    g_error_free(error);
+    g_free(path);
+}
+
+static void test_blend(void)
+{
+    static const char *const names[] = {"decoder.in.weight", "decoder.in.bias", "decoder.out.weight"};
+    char *a = in_folder("decoder-x2.safetensors"), *b = in_folder("perceptual-x2.safetensors"),
+         *denoiser = in_folder("denoiser-x2.safetensors");
+    float *old[2], *blended;
+    gsize n;
+    GError *error = NULL;
+
+    write_result("perceptual-x2.safetensors", DECODER, SEED + 2);
+    refuse_blend((YonosBlendPart[]){{a, 0.5}, {b, 0.4}}, 2, YONOS_ERROR_UNSUPPORTED, "add up to 0.9");
+    refuse_blend((YonosBlendPart[]){{a, 0.5}, {denoiser, 0.5}}, 2, YONOS_ERROR_MODEL, "differ in");
+    refuse_blend((YonosBlendPart[]){{a, 0.5}, {folder, 0.5}}, 2, YONOS_ERROR_FILE, folder);
+    for (guint k = 0; k < G_N_ELEMENTS(names); k++) {
+        old[0] = values_of("decoder-x2.safetensors", names[k], &n);
+        old[1] = values_of("perceptual-x2.safetensors", names[k], &n);
+        write_result("perceptual-x2.safetensors", DECODER, SEED + 2);
+        yonos_blend(b, (YonosBlendPart[]){{a, -0.25}, {b, 1.25}}, 2, &error);
+        g_assert_no_error(error);
+        blended = values_of("perceptual-x2.safetensors", names[k], &n);
+        for (gsize i = 0; i < n; i++) {
+            float want = -0.25f * old[0][i] + 1.25f * old[1][i];
+            if (fabsf(blended[i] - want) > 1e-6f)
+                g_error("%s, value %" G_GSIZE_FORMAT ": %g, not %g", names[k], i, blended[i], want);
+        }
+        g_free(old[0]);
+        g_free(old[1]);
+        g_free(blended);
+        write_result("perceptual-x2.safetensors", DECODER, SEED + 2);
+    }
+    remove_result("perceptual-x2.safetensors");
+    g_free(a);
+    g_free(b);
+    g_free(denoiser);
+}
+
 int main(int argc, char **argv)
 {
     int status;
@@ -219,6 +290,7 @@ int main(int argc, char **argv)
     g_test_add_func("/export/two-decoders", test_two_decoders);
     g_test_add_func("/export/way-back", test_way_back);
     g_test_add_func("/export/way-back/no-model", test_no_model);
+    g_test_add_func("/export/blend", test_blend);
     status = g_test_run();
     g_remove(model);
     remove_result("denoiser-x2.safetensors");

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The trainer's command line. */
 #include "base/error.h"
+#include "blend.h"
 #include "clip.h"
 #include "evaluate-command.h"
 #include "export.h"
@@ -317,6 +318,30 @@ static gboolean import(int argc, char **argv, GError **error)
     return yonos_import(argv[1], argv[2], decoders, error);
 }
 
+static gboolean blend(int argc, char **argv, GError **error)
+{
+    gboolean ok =
+        parse((GOptionEntry[]){{0}}, "RESULT FILE=WEIGHT... - the weighted sum of results of one stage, as a result",
+              &argc, &argv, error);
+    YonosBlendPart *parts = g_new0(YonosBlendPart, (gsize)argc);
+    guint n = 0;
+
+    if (ok && argc < 3)
+        ok = usage(error, "'blend' takes the path of what it makes, and files with weights.");
+    for (int i = 2; ok && i < argc; i++, n++) {
+        char *equals = strrchr(argv[i], '='), *end = NULL;
+        if (equals) {
+            *equals = '\0';
+            parts[n] = (YonosBlendPart){argv[i], g_ascii_strtod(equals + 1, &end)};
+        }
+        if (!end || end == equals + 1 || *end)
+            ok = usage(error, "'%s' is no file with =WEIGHT behind it.", argv[i]);
+    }
+    ok = ok && yonos_blend(argv[1], parts, n, error);
+    g_free(parts);
+    return ok;
+}
+
 static gboolean clips(int argc, char **argv, GError **error)
 {
     int count = 8, frames = 30, side = 512;
@@ -340,8 +365,8 @@ static gboolean clips(int argc, char **argv, GError **error)
 static const struct {
     const char *name;
     gboolean (*run)(int argc, char **argv, GError **error);
-} commands[] = {{"pack", pack},     {"fit", fit},    {"export", export}, {"evaluate", yonos_evaluate_command},
-                {"import", import}, {"clips", clips}};
+} commands[] = {{"pack", pack},     {"fit", fit},     {"export", export}, {"evaluate", yonos_evaluate_command},
+                {"import", import}, {"blend", blend}, {"clips", clips}};
 
 int main(int argc, char **argv)
 {
@@ -365,7 +390,8 @@ int main(int argc, char **argv)
     }
     g_printerr(
         "yonos-train pack FOLDER PACK | fit STAGE --pack FILE --out FOLDER ... | export FOLDER MODEL --scale N |\n"
-        "            import MODEL FOLDER | evaluate MODEL FOLDER|CLIP... | clips PACK FOLDER\n"
+        "            import MODEL FOLDER | blend RESULT FILE=WEIGHT... | evaluate MODEL FOLDER|CLIP... |\n"
+        "            clips PACK FOLDER\n"
         "Each with --help tells its options; docs/TRAINING.md tells the chain.\n");
     return EXIT_FAILURE;
 }
