@@ -25,7 +25,8 @@ void multiply(bool second, int from)
 {
     [[unroll]] for (int i = 0; i < DOWN * (C / N); i++)
         sums[i] = coopmat<float, gl_ScopeSubgroup, M, N, gl_MatrixUseAccumulator>(0.0);
-    for (int tap = 0; tap < 9; tap++)
+    /* unrolled, RADV of Mesa 25 hoists all loads and spills eight hundred registers */
+    [[dont_unroll]] for (int tap = 0; tap < 9; tap++)
         for (int k = 0; k < C; k += K) {
             int at = from + (tap / 3 * XW + tap % 3) * ROW + k / 4;
             coopmat<float16_t, gl_ScopeSubgroup, M, K, gl_MatrixUseA> a[DOWN];

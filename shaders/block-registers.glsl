@@ -27,7 +27,7 @@ void put_x(ivec2 at, int channel, vec4 v) { tile[channel / 4 * X_PLANE + at.y * 
 
 vec4 weights(bool second, int at)
 {
-    return vec4(second ? quads3[(p.base[3] + uint(at)) / 4] : quads1[(p.base[1] + uint(at)) / 4]);
+    return second ? vec4(quads3[(p.base[3] + uint(at)) / 4]) : vec4(quads1[(p.base[1] + uint(at)) / 4]);
 }
 
 /* `from`: the place in `tile` of the pixel under the uppermost kernel's corner. */

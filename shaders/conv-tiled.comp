@@ -116,23 +116,23 @@ FOUR fetch_b(int load, int depth, Walk walk)
 void fetch(int depth, Walk walk)
 {
     if (EIGHTS_A) {
-        for (int r = 0; r < LOADS_A; r += 2) {
+        [[unroll]] for (int r = 0; r < LOADS_A; r += 2) {
             uvec4 v = fetch_eight_a(r, walk);
             next_a[r] = four(v.x, v.y);
             next_a[r + 1] = four(v.z, v.w);
         }
     } else {
-        for (int r = 0; r < LOADS_A; r++)
+        [[unroll]] for (int r = 0; r < LOADS_A; r++)
             next_a[r] = fetch_a(r, walk);
     }
     if (EIGHTS_B) {
-        for (int r = 0; r < LOADS_B; r += 2) {
+        [[unroll]] for (int r = 0; r < LOADS_B; r += 2) {
             uvec4 v = fetch_eight_b(r, depth, walk);
             next_b[r] = four(v.x, v.y);
             next_b[r + 1] = four(v.z, v.w);
         }
     } else {
-        for (int r = 0; r < LOADS_B; r++)
+        [[unroll]] for (int r = 0; r < LOADS_B; r++)
             next_b[r] = fetch_b(r, depth, walk);
     }
 }
@@ -152,7 +152,7 @@ void main()
     source_make(int(gl_WorkGroupID.z) / column_tiles);
     if (first_row >= pixels())
         return;
-    for (int r = 0; r < LOADS_A; r++)
+    [[unroll]] for (int r = 0; r < LOADS_A; r++)
         rows[r] = row_of_pixel(first_row + a_down(r));
     clear();
 

@@ -28,15 +28,15 @@ int subgroup_column() { return int(gl_SubgroupID) % ACROSS * TN; }
 
 void put()
 {
-    for (int r = 0; r < LOADS_A; r++)
+    [[unroll]] for (int r = 0; r < LOADS_A; r++)
         a_tile[a_down(r) * A_ROW + a_across(r) / 4] = next_a[r];
-    for (int r = 0; r < LOADS_B; r++)
+    [[unroll]] for (int r = 0; r < LOADS_B; r++)
         b_tile[b_down(r) * B_ROW + b_across(r) / 4] = next_b[r];
 }
 
 void clear()
 {
-    for (int i = 0; i < TM / M * (TN / N); i++)
+    [[unroll]] for (int i = 0; i < TM / M * (TN / N); i++)
         sums[i] = coopmat<float, gl_ScopeSubgroup, M, N, gl_MatrixUseAccumulator>(0.0);
 }
 
@@ -71,8 +71,8 @@ void finish()
 {
     int own = int(gl_SubgroupID) * M * N / 4;
 
-    for (int i = 0; i < TM / M; i++)
-        for (int j = 0; j < TN / N; j++) {
+    [[unroll]] for (int i = 0; i < TM / M; i++)
+        [[unroll]] for (int j = 0; j < TN / N; j++) {
             subgroupBarrier();
             coopMatStore(sums[i * (TN / N) + j], finished_tile, own, N / 4, gl_CooperativeMatrixLayoutRowMajor);
             subgroupBarrier();

@@ -9,17 +9,17 @@ vec4 sums[TM * TN / 4];
 
 void put()
 {
-    for (int r = 0; r < LOADS_A; r++) {
+    [[unroll]] for (int r = 0; r < LOADS_A; r++) {
 #ifdef A_WIDE
         a_tile[a_down(r) * A_ROW + a_across(r) / 4] = next_a[r];
 #else
-        for (int i = 0; i < 4; i++)
+        [[unroll]] for (int i = 0; i < 4; i++)
             a_tile[(a_across(r) + i) * A_ROW + a_down(r) / 4][a_down(r) % 4] = next_a[r][i];
 #endif
     }
-    for (int r = 0; r < LOADS_B; r++) {
+    [[unroll]] for (int r = 0; r < LOADS_B; r++) {
 #ifdef B_DEEP
-        for (int i = 0; i < 4; i++)
+        [[unroll]] for (int i = 0; i < 4; i++)
             b_tile[(b_across(r) + i) * B_ROW + b_down(r) / 4][b_down(r) % 4] = next_b[r][i];
 #else
         b_tile[b_down(r) * B_ROW + b_across(r) / 4] = next_b[r];
@@ -29,7 +29,7 @@ void put()
 
 void clear()
 {
-    for (int i = 0; i < TM * TN / 4; i++)
+    [[unroll]] for (int i = 0; i < TM * TN / 4; i++)
         sums[i] = vec4(0.0);
 }
 
@@ -50,8 +50,8 @@ void multiply()
 
 void finish()
 {
-    for (int i = 0; i < TM; i++)
-        for (int j = 0; j < TN / 4; j++)
+    [[unroll]] for (int i = 0; i < TM; i++)
+        [[unroll]] for (int j = 0; j < TN / 4; j++)
             result((i / 4 * ROWS + lane() / COLUMNS) * 4 + i % 4, (j * COLUMNS + lane() % COLUMNS) * 4,
                    sums[i * TN / 4 + j]);
 }
