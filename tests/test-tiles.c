@@ -203,7 +203,8 @@ static void test_fails_anywhere(void)
     static const char *const calls[] = {
         "vkCreateInstance",         "vkCreateDevice",         "vkCreateBuffer",           "vkAllocateMemory",
         "vkCreateShaderModule",     "vkCreateComputePipelines", "vkCreateDescriptorPool", "vkAllocateDescriptorSets",
-        "vkAllocateCommandBuffers", "vkQueueSubmit",          "vkWaitForFences"};
+        "vkAllocateCommandBuffers", "vkQueueSubmit",          "vkWaitForFences",
+        "vkFlushMappedMemoryRanges", "vkInvalidateMappedMemoryRanges"};
 
     if (!yonos_vulkan_has_device("llvmpipe")) {
         g_test_skip("no software Vulkan device");

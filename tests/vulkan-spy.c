@@ -10,7 +10,9 @@ const char *spy_fails;
 int spy_result;
 guint spy_fails_at, spy_fails_for;
 guint64 spy_most_memory;
-guint spy_transfer_queues;
+guint spy_transfer_queues, spy_clock_bits, spy_submitted, spy_sent, spy_received;
+guint32 spy_most_range, spy_most_buffers;
+gboolean spy_hides_coherent;
 gboolean spy_pretends_gpu, spy_drops_barriers, spy_skips_half, spy_skips_all;
 
 const guint32 *spy_skips_code;
@@ -20,6 +22,7 @@ static gboolean is_half; /* the last device made */
 static VkShaderModule skipped_module; /* the last one of spy_skips_code */
 static GHashTable *skipped_pipelines; /* of it */
 static gboolean is_skipped; /* the pipeline that is bound */
+static VkCommandBuffer recording; /* begun and not ended */
 
 static gpointer real(const char *name)
 {
@@ -39,10 +42,12 @@ static gboolean spy_says_no(const char *name)
 }
 
 /* The program's own symbol wins over the loader's, in plugins too. */
-#define SPY(name, counts, parameters, arguments)                                                                       \
+#define SPY(name, counts, parameters, arguments) ADDING_SPY(spy_made, counts, name, parameters, arguments)
+#define COUNTING_SPY(counter, name, parameters, arguments) ADDING_SPY(counter, 1, name, parameters, arguments)
+#define ADDING_SPY(counter, counts, name, parameters, arguments)                                                       \
     VKAPI_ATTR VkResult VKAPI_CALL name parameters                                                                     \
     {                                                                                                                  \
-        spy_made += counts;                                                                                            \
+        counter += counts;                                                                                             \
         return spy_says_no(#name) ? (VkResult)spy_result : ((PFN_##name)real(#name))arguments;                         \
     }
 
@@ -77,14 +82,57 @@ VKAPI_ATTR void VKAPI_CALL vkGetPhysicalDeviceQueueFamilyProperties(VkPhysicalDe
     uint32_t most = *n;
 
     ((PFN_vkGetPhysicalDeviceQueueFamilyProperties)real("vkGetPhysicalDeviceQueueFamilyProperties"))(d, n, o);
-    if (spy_transfer_queues && o && *n == 1 && most > 1)
+    if (spy_transfer_queues && o && *n == 1 && most > 2) {
         o[(*n)++] = (VkQueueFamilyProperties){VK_QUEUE_TRANSFER_BIT, spy_transfer_queues, 64, {1, 1, 1}};
+        o[(*n)++] =
+            (VkQueueFamilyProperties){VK_QUEUE_TRANSFER_BIT | VK_QUEUE_VIDEO_DECODE_BIT_KHR, 1, 32, {1, 1, 1}};
+    }
+    for (uint32_t k = 0; o && spy_clock_bits && k < *n; k++)
+        o[k].timestampValidBits = spy_clock_bits;
+}
+
+VKAPI_ATTR VkResult VKAPI_CALL vkGetQueryPoolResults(VkDevice d, VkQueryPool p, uint32_t first, uint32_t n, size_t size,
+                                                     void *o, VkDeviceSize stride, VkQueryResultFlags flags)
+{
+    VkResult result = ((PFN_vkGetQueryPoolResults)real("vkGetQueryPoolResults"))(d, p, first, n, size, o, stride, flags);
+
+    g_assert_true(flags & VK_QUERY_RESULT_64_BIT && stride == sizeof(guint64));
+    for (uint32_t k = 0; spy_clock_bits && k < n; k++)
+        ((guint64 *)o)[k] &= G_MAXUINT64 >> (64 - spy_clock_bits);
+    return result;
+}
+
+VKAPI_ATTR void VKAPI_CALL vkGetPhysicalDeviceMemoryProperties(VkPhysicalDevice d, VkPhysicalDeviceMemoryProperties *o)
+{
+    ((PFN_vkGetPhysicalDeviceMemoryProperties)real("vkGetPhysicalDeviceMemoryProperties"))(d, o);
+    for (uint32_t k = 0; spy_hides_coherent && k < o->memoryTypeCount; k++)
+        o->memoryTypes[k].propertyFlags &= ~(VkMemoryPropertyFlags)VK_MEMORY_PROPERTY_HOST_COHERENT_BIT;
+}
+
+VKAPI_ATTR VkResult VKAPI_CALL vkBeginCommandBuffer(VkCommandBuffer c, const VkCommandBufferBeginInfo *i)
+{
+    recording = c;
+    return ((PFN_vkBeginCommandBuffer)real("vkBeginCommandBuffer"))(c, i);
+}
+
+VKAPI_ATTR VkResult VKAPI_CALL vkEndCommandBuffer(VkCommandBuffer c)
+{
+    g_assert_true(recording == c);
+    recording = VK_NULL_HANDLE;
+    return ((PFN_vkEndCommandBuffer)real("vkEndCommandBuffer"))(c);
+}
+
+VKAPI_ATTR void VKAPI_CALL vkCmdResetQueryPool(VkCommandBuffer c, VkQueryPool p, uint32_t first, uint32_t n)
+{
+    g_assert_true(recording == c);
+    ((PFN_vkCmdResetQueryPool)real("vkCmdResetQueryPool"))(c, p, first, n);
 }
 
 VKAPI_ATTR void VKAPI_CALL vkGetDeviceQueue(VkDevice d, uint32_t family, uint32_t k, VkQueue *o)
 {
     gboolean pretended = spy_transfer_queues && family == 1;
 
+    g_assert_cmpuint(family, <, 2); /* not the video decoder's */
     ((PFN_vkGetDeviceQueue)real("vkGetDeviceQueue"))(d, pretended ? 0 : family, pretended ? 0 : k, o);
 }
 
@@ -153,7 +201,10 @@ SPY(vkCreateDescriptorPool, 1,
     (d, i, a, o))
 SPY(vkAllocateDescriptorSets, 1, (VkDevice d, const VkDescriptorSetAllocateInfo *i, VkDescriptorSet *o), (d, i, o))
 SPY(vkAllocateCommandBuffers, 1, (VkDevice d, const VkCommandBufferAllocateInfo *i, VkCommandBuffer *o), (d, i, o))
-SPY(vkQueueSubmit, 0, (VkQueue q, uint32_t n, const VkSubmitInfo *i, VkFence f), (q, n, i, f))
+COUNTING_SPY(spy_submitted, vkQueueSubmit, (VkQueue q, uint32_t n, const VkSubmitInfo *i, VkFence f), (q, n, i, f))
+COUNTING_SPY(spy_sent, vkFlushMappedMemoryRanges, (VkDevice d, uint32_t n, const VkMappedMemoryRange *r), (d, n, r))
+COUNTING_SPY(spy_received, vkInvalidateMappedMemoryRanges, (VkDevice d, uint32_t n, const VkMappedMemoryRange *r),
+             (d, n, r))
 SPY(vkWaitForFences, 0, (VkDevice d, uint32_t n, const VkFence *f, VkBool32 all, uint64_t ns), (d, n, f, all, ns))
 
 VKAPI_ATTR VkResult VKAPI_CALL vkAllocateMemory(VkDevice d, const VkMemoryAllocateInfo *i,
@@ -171,6 +222,10 @@ VKAPI_ATTR void VKAPI_CALL vkGetPhysicalDeviceProperties(VkPhysicalDevice d, VkP
     ((PFN_vkGetPhysicalDeviceProperties)real("vkGetPhysicalDeviceProperties"))(d, o);
     if (spy_pretends_gpu && o->deviceType == VK_PHYSICAL_DEVICE_TYPE_CPU)
         o->deviceType = VK_PHYSICAL_DEVICE_TYPE_DISCRETE_GPU;
+    if (spy_most_range)
+        o->limits.maxStorageBufferRange = spy_most_range;
+    if (spy_most_buffers)
+        o->limits.maxPerStageDescriptorStorageBuffers = spy_most_buffers;
 }
 
 VKAPI_ATTR void VKAPI_CALL vkCmdPipelineBarrier(VkCommandBuffer c, VkPipelineStageFlags from, VkPipelineStageFlags to,

@@ -16,7 +16,11 @@ extern int spy_result;
 extern guint spy_fails_at; /* the calls of that name that still go well before */
 extern guint spy_fails_for; /* and how many then fail; 0: all */
 extern guint64 spy_most_memory; /* bytes: larger allocations fail; 0: all go through */
-extern guint spy_transfer_queues; /* devices say that they have a family of so many queues for copies */
+extern guint spy_transfer_queues; /* devices say that they have a family of so many queues for copies, and a video decoder */
+extern guint spy_clock_bits;        /* time stamps have so many bits; 0: the driver's own */
+extern guint32 spy_most_range, spy_most_buffers; /* limits: of a storage buffer, of those of a shader; 0: the driver's */
+extern gboolean spy_hides_coherent; /* no memory says that it is coherent */
+extern guint spy_submitted, spy_sent, spy_received; /* submissions; mapped memory flushed and invalidated */
 extern gboolean spy_pretends_gpu;   /* software devices say that they are discrete GPUs */
 extern gboolean spy_drops_barriers; /* between dispatches */
 extern gboolean spy_skips_half, spy_skips_all; /* dispatches: of devices that store fp16, of all */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
+#include "base/dma-buf.h"
 #include "frame.h"
 
 /* A frame's planes one after the other in one piece of memory, rows and planes beginning at multiples of
@@ -20,3 +21,7 @@ YonosFramePacking yonos_frame_packing(const YonosFrameFormat *format);
  * not written. */
 void yonos_frame_pack(const YonosFramePacking *packing, const YonosFrame *frame, void *packed);
 void yonos_frame_unpack(const YonosFramePacking *packing, const void *packed, const YonosFrame *frame);
+
+/* Bytes up to the end of the last of the frame's planes where they lie as `at` says; 0: rows overlap, samples of two
+ * bytes begin at odd ones, or a place is past 4 GiB. */
+guint64 yonos_frame_packing_reach(const YonosFrameFormat *format, const YonosDmaBuf *at);

@@ -7,6 +7,8 @@
 #include <string.h>
 
 #define MAX_DEVICES 16
+#define STORAGE_BUFFERS 8 /* that a kernel has bound */
+#define INVOCATIONS 256   /* of a workgroup that reduces */
 
 void yonos_vk_set_error(GError **error, VkResult result, const char *call)
 {
@@ -32,8 +34,7 @@ void yonos_vk_set_error(GError **error, VkResult result, const char *call)
 
 static VKAPI_ATTR VkBool32 VKAPI_CALL report(G_GNUC_UNUSED VkDebugUtilsMessageSeverityFlagBitsEXT severity,
                                              G_GNUC_UNUSED VkDebugUtilsMessageTypeFlagsEXT types,
-                                             const VkDebugUtilsMessengerCallbackDataEXT *data,
-                                             G_GNUC_UNUSED void *user)
+                                             const VkDebugUtilsMessengerCallbackDataEXT *data, G_GNUC_UNUSED void *user)
 {
     g_printerr("%s\n", data->pMessage);
     return VK_FALSE;
@@ -47,12 +48,11 @@ static gboolean instance_make(YonosVkDevice *d, GError **error)
     static const VkValidationFeatureEnableEXT enabled[] = {VK_VALIDATION_FEATURE_ENABLE_SYNCHRONIZATION_VALIDATION_EXT};
     VkApplicationInfo application = {
         .sType = VK_STRUCTURE_TYPE_APPLICATION_INFO, .pApplicationName = "gst-yonos", .apiVersion = VK_API_VERSION_1_3};
-    VkDebugUtilsMessengerCreateInfoEXT messenger = {
-        .sType = VK_STRUCTURE_TYPE_DEBUG_UTILS_MESSENGER_CREATE_INFO_EXT,
-        .messageSeverity =
-            VK_DEBUG_UTILS_MESSAGE_SEVERITY_WARNING_BIT_EXT | VK_DEBUG_UTILS_MESSAGE_SEVERITY_ERROR_BIT_EXT,
-        .messageType = VK_DEBUG_UTILS_MESSAGE_TYPE_VALIDATION_BIT_EXT,
-        .pfnUserCallback = report};
+    VkDebugUtilsMessengerCreateInfoEXT messenger = {.sType = VK_STRUCTURE_TYPE_DEBUG_UTILS_MESSENGER_CREATE_INFO_EXT,
+                                                    .messageSeverity = VK_DEBUG_UTILS_MESSAGE_SEVERITY_WARNING_BIT_EXT |
+                                                                       VK_DEBUG_UTILS_MESSAGE_SEVERITY_ERROR_BIT_EXT,
+                                                    .messageType = VK_DEBUG_UTILS_MESSAGE_TYPE_VALIDATION_BIT_EXT,
+                                                    .pfnUserCallback = report};
     VkValidationFeaturesEXT features = {.sType = VK_STRUCTURE_TYPE_VALIDATION_FEATURES_EXT,
                                         .enabledValidationFeatureCount = 1,
                                         .pEnabledValidationFeatures = enabled};
@@ -138,16 +138,24 @@ static gboolean device_matches(uint32_t index, const YonosVkDevice *d, const cha
     return *name && name_has(d->properties.deviceName, name);
 }
 
+/* Video engines and the like can copy too, and are not made for it. */
+static gboolean copies_only(const VkQueueFamilyProperties *family)
+{
+    VkQueueFlags besides = VK_QUEUE_SPARSE_BINDING_BIT | VK_QUEUE_PROTECTED_BIT;
+
+    return (family->queueFlags & ~besides) == VK_QUEUE_TRANSFER_BIT && family->timestampValidBits > 0;
+}
+
 static gboolean find_family(YonosVkDevice *d)
 {
     VkQueueFamilyProperties families[MAX_DEVICES];
     uint32_t n = MAX_DEVICES;
+    gboolean overlap = g_strcmp0(g_getenv("YONOS_DISABLE_OVERLAP"), "1");
 
     vkGetPhysicalDeviceQueueFamilyProperties(d->physical, &n, families);
     d->transfer_queues = 0;
-    for (uint32_t k = 0; k < n && g_strcmp0(g_getenv("YONOS_DISABLE_OVERLAP"), "1"); k++)
-        if (families[k].queueFlags & VK_QUEUE_TRANSFER_BIT && families[k].timestampValidBits > 0 &&
-            !(families[k].queueFlags & (VK_QUEUE_COMPUTE_BIT | VK_QUEUE_GRAPHICS_BIT))) {
+    for (uint32_t k = 0; k < n && overlap && !d->transfer_queues; k++)
+        if (copies_only(&families[k])) {
             d->transfer_family = k;
             d->transfer_queues = MIN(families[k].queueCount, 2);
         }
@@ -188,6 +196,13 @@ static guint32 enumerate(const YonosVkDevice *d, VkPhysicalDevice devices[MAX_DE
     return result == VK_SUCCESS || result == VK_INCOMPLETE ? n : 0;
 }
 
+/* What all kernels ask for; tiles that ask for more are left out one by one. */
+static gboolean kernels_fit(const VkPhysicalDeviceLimits *limits)
+{
+    return limits->maxPerStageDescriptorStorageBuffers >= STORAGE_BUFFERS &&
+           limits->maxComputeWorkGroupInvocations >= INVOCATIONS && limits->maxComputeWorkGroupSize[0] >= INVOCATIONS;
+}
+
 /* FALSE for one that cannot be used. */
 static gboolean look_at(YonosVkDevice *d, VkPhysicalDevice device)
 {
@@ -196,7 +211,7 @@ static gboolean look_at(YonosVkDevice *d, VkPhysicalDevice device)
 
     d->physical = device;
     vkGetPhysicalDeviceProperties(device, &d->properties);
-    if (d->properties.apiVersion < VK_API_VERSION_1_1)
+    if (d->properties.apiVersion < VK_API_VERSION_1_1 || !kernels_fit(&d->properties.limits))
         return FALSE;
     vkGetPhysicalDeviceProperties2(device, &properties);
     memcpy(d->uuid, id.deviceUUID, VK_UUID_SIZE);
@@ -247,8 +262,8 @@ static gboolean features_choose(YonosVkDevice *d, const YonosVulkanOptions *opti
     YonosVulkanPrecision wanted = options->half;
 
     yonos_vk_features_find(d->instance, d->physical, &d->features);
-    d->half = wanted != YONOS_VULKAN_SINGLE && (wanted == YONOS_VULKAN_HALF || is_real(&d->properties)) &&
-              d->features.half;
+    d->half =
+        wanted != YONOS_VULKAN_SINGLE && (wanted == YONOS_VULKAN_HALF || is_real(&d->properties)) && d->features.half;
     /* no more is asked of the driver than what will be used */
     d->features.half = d->half;
     d->features.coopmat = d->features.coopmat && d->half && !options->no_matrices;
@@ -260,6 +275,24 @@ static gboolean features_choose(YonosVkDevice *d, const YonosVulkanOptions *opti
     return FALSE;
 }
 
+/* Bits of a time stamp that count, on all queues that we use. */
+static void find_clock(YonosVkDevice *d)
+{
+    VkQueueFamilyProperties families[MAX_DEVICES];
+    uint32_t n = MAX_DEVICES, bits;
+
+    vkGetPhysicalDeviceQueueFamilyProperties(d->physical, &n, families);
+    bits = families[d->family].timestampValidBits;
+    if (d->transfer_queues)
+        bits = MIN(bits, families[d->transfer_family].timestampValidBits);
+    d->clock = bits ? G_MAXUINT64 >> (64 - bits) : 0;
+}
+
+double yonos_vk_device_seconds(const YonosVkDevice *d, guint64 from, guint64 to)
+{
+    return (double)((to - from) & d->clock) * d->properties.limits.timestampPeriod * 1e-9;
+}
+
 /* What we need beside the device itself. */
 static gboolean parts_make(YonosVkDevice *d, GError **error)
 {
@@ -269,6 +302,7 @@ static gboolean parts_make(YonosVkDevice *d, GError **error)
     VkFenceCreateInfo fence = {.sType = VK_STRUCTURE_TYPE_FENCE_CREATE_INFO};
 
     d->driver = driver_text(d);
+    find_clock(d);
     vkGetPhysicalDeviceMemoryProperties(d->physical, &d->memory);
     VK(vkCreateCommandPool(d->device, &pool, NULL, &d->pool));
     VK(vkCreateFence(d->device, &fence, NULL, &d->fence));
@@ -353,8 +387,8 @@ void yonos_vk_device_close(YonosVkDevice *d)
     if (d->device && !d->shared.device)
         vkDestroyDevice(d->device, NULL);
     if (d->messenger) {
-        destroy = (PFN_vkDestroyDebugUtilsMessengerEXT)vkGetInstanceProcAddr(d->instance,
-                                                                             "vkDestroyDebugUtilsMessengerEXT");
+        destroy =
+            (PFN_vkDestroyDebugUtilsMessengerEXT)vkGetInstanceProcAddr(d->instance, "vkDestroyDebugUtilsMessengerEXT");
         destroy(d->instance, d->messenger, NULL);
     }
     if (d->shared.device)

@@ -28,6 +28,7 @@ typedef struct {
     VkCommandPool upload_pool, download_pool;  /* for their commands; not theirs alone */
     VkCommandPool transfer_pool;
     VkFence fence;
+    guint64 clock; /* the bits of a time stamp that count; 0: no queue has a clock */
     VkPipelineCache cache;
     gsize cache_size; /* of what was loaded */
     GArray *tuned;    /* of vk-tuned.h */
@@ -55,6 +56,9 @@ gboolean yonos_vk_device_exists(const char *name);
 char *yonos_vk_uuid_text(const guint8 uuid[VK_UUID_SIZE]);
 /* As yonos_vulkan_devices. */
 char *yonos_vk_device_list(void);
+
+/* Between two time stamps of one queue, which may have begun again from 0 in between. */
+double yonos_vk_device_seconds(const YonosVkDevice *d, guint64 from, guint64 to);
 
 /* As vkQueueSubmit of one batch, to one of its queues. */
 gboolean yonos_vk_device_queue(YonosVkDevice *d, VkQueue queue, const VkSubmitInfo *info, VkFence fence,

@@ -13,6 +13,7 @@ typedef struct {
     YonosVkBuffer *buffers; /* by buffer id */
     YonosVkUse *uses;       /* by node */
     VkDescriptorPool pool;
-    VkCommandBuffer run, copy; /* run: may be pending more than once */
-    VkQueryPool stamps;        /* around a run; none where the queue has no clock */
+    GArray *run; /* VkCommandBuffer, a submission each; may be pending more than once */
+    VkCommandBuffer copy;
+    VkQueryPool stamps; /* around a run; none where the queue has no clock */
 } YonosVkExecutor;

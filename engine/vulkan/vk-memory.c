@@ -14,15 +14,21 @@ static uint32_t type_find(const YonosVkDevice *d, uint32_t allowed, VkMemoryProp
     return NO_TYPE;
 }
 
-/* Cached memory makes reads on the host fast; every device has some coherent memory. */
+/* Memory that is not cached makes reads on the host many times slower. What is coherent spares the driver the work of
+ * yonos_vk_buffer_sent and _received. */
 static uint32_t type_choose(const YonosVkDevice *d, uint32_t allowed, YonosVkMemoryKind kind)
 {
-    VkMemoryPropertyFlags mapped = VK_MEMORY_PROPERTY_HOST_VISIBLE_BIT | VK_MEMORY_PROPERTY_HOST_COHERENT_BIT;
-    VkMemoryPropertyFlags best =
-        kind == YONOS_VK_STAGING ? mapped | VK_MEMORY_PROPERTY_HOST_CACHED_BIT : VK_MEMORY_PROPERTY_DEVICE_LOCAL_BIT;
-    uint32_t type = type_find(d, allowed, best);
+    static const VkMemoryPropertyFlags mapped = VK_MEMORY_PROPERTY_HOST_VISIBLE_BIT;
+    static const VkMemoryPropertyFlags wanted[][3] = {
+        [YONOS_VK_STORAGE] = {VK_MEMORY_PROPERTY_DEVICE_LOCAL_BIT, 0, 0},
+        [YONOS_VK_SHARED] = {VK_MEMORY_PROPERTY_DEVICE_LOCAL_BIT, 0, 0},
+        [YONOS_VK_STAGING] = {mapped | VK_MEMORY_PROPERTY_HOST_CACHED_BIT | VK_MEMORY_PROPERTY_HOST_COHERENT_BIT,
+                              mapped | VK_MEMORY_PROPERTY_HOST_CACHED_BIT, mapped}};
+    uint32_t type = NO_TYPE;
 
-    return type == NO_TYPE ? type_find(d, allowed, kind == YONOS_VK_STAGING ? mapped : 0) : type;
+    for (guint k = 0; type == NO_TYPE && k < G_N_ELEMENTS(*wanted); k++)
+        type = type_find(d, allowed, wanted[kind][k]);
+    return type;
 }
 
 gboolean yonos_vk_buffer_make(YonosVkDevice *d, YonosVkBuffer *b, VkDeviceSize size, YonosVkMemoryKind kind,
@@ -57,6 +63,32 @@ gboolean yonos_vk_buffer_make(YonosVkDevice *d, YonosVkBuffer *b, VkDeviceSize s
     VK(vkBindBufferMemory(d->device, b->buffer, b->memory, 0));
     if (kind == YONOS_VK_STAGING)
         VK(vkMapMemory(d->device, b->memory, 0, VK_WHOLE_SIZE, 0, &b->map));
+    return TRUE;
+fail:
+    return FALSE;
+}
+
+static VkMappedMemoryRange whole(const YonosVkBuffer *b)
+{
+    return (VkMappedMemoryRange){
+        .sType = VK_STRUCTURE_TYPE_MAPPED_MEMORY_RANGE, .memory = b->memory, .size = VK_WHOLE_SIZE};
+}
+
+gboolean yonos_vk_buffer_sent(YonosVkDevice *d, const YonosVkBuffer *b, GError **error)
+{
+    VkMappedMemoryRange range = whole(b);
+
+    VK(vkFlushMappedMemoryRanges(d->device, 1, &range));
+    return TRUE;
+fail:
+    return FALSE;
+}
+
+gboolean yonos_vk_buffer_received(YonosVkDevice *d, const YonosVkBuffer *b, GError **error)
+{
+    VkMappedMemoryRange range = whole(b);
+
+    VK(vkInvalidateMappedMemoryRanges(d->device, 1, &range));
     return TRUE;
 fail:
     return FALSE;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "vulkan/vk-record.h"
 #include "base/error.h"
+#include "vulkan/vk-conv.h"
 
 static gboolean overlaps(const GArray *spans, const YonosVkSpan *span)
 {
@@ -172,27 +173,79 @@ static gboolean plan(YonosVkRecord *r, Step *steps, GError **error)
            yonos_vk_buffer_make(r->device, &r->scratch, scratch, YONOS_VK_STORAGE, error);
 }
 
-gboolean yonos_vk_record(YonosVkRecord *r, VkCommandBuffer commands, GError **error)
+static double gflop(const YonosVkRecord *r, const YonosNode *node)
+{
+    YonosVkProduct product;
+
+    if (!yonos_vk_conv_product(r->graph, node, r->kernels->half, &product))
+        return 0;
+    return 2e-9 * (double)product.rows * (double)product.columns * (double)product.depth *
+           (product.kind == YONOS_VK_BLOCK ? 2 : 1);
+}
+
+static double most_of_a_submission(void)
+{
+    const char *text = g_getenv("YONOS_SUBMISSION");
+
+    return text ? g_ascii_strtod(text, NULL) : YONOS_VK_SUBMISSION;
+}
+
+/* A new command buffer; what was recorded before it is done when it begins. */
+static VkCommandBuffer next(YonosVkRecord *r, GError **error)
+{
+    VkCommandBufferAllocateInfo allocate = {.sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_ALLOCATE_INFO,
+                                            .commandPool = r->device->pool,
+                                            .level = VK_COMMAND_BUFFER_LEVEL_PRIMARY,
+                                            .commandBufferCount = 1};
+    VkCommandBuffer commands;
+
+    VK(vkAllocateCommandBuffers(r->device->device, &allocate, &commands));
+    g_array_append_val(r->commands, commands);
+    g_array_set_size(r->reads, 0);
+    g_array_set_size(r->writes, 0);
+    if (yonos_vk_commands_begin(commands, FALSE, error))
+        return commands;
+fail:
+    return VK_NULL_HANDLE;
+}
+
+static gboolean steps_record(YonosVkRecord *r, Step *steps, GError **error)
+{
+    double most = most_of_a_submission(), sum = 0;
+    VkCommandBuffer commands = next(r, error);
+
+    if (!commands)
+        return FALSE;
+    stamp(r, commands, 0);
+    for (guint k = 0; k < r->graph->nodes->len; k++) {
+        double more = gflop(r, steps[k].node);
+        if (k && sum + more > most) {
+            if (!yonos_vk_commands_end(commands, error) || !(commands = next(r, error)))
+                return FALSE;
+            sum = 0;
+        }
+        sum += more;
+        if (!step_record(r, commands, &steps[k], error))
+            return FALSE;
+        stamp(r, commands, k + 1);
+    }
+    return yonos_vk_commands_end(commands, error);
+}
+
+gboolean yonos_vk_record(YonosVkRecord *r, GArray *commands, GError **error)
 {
     guint32 n = MAX(1, r->graph->nodes->len);
     VkDescriptorPoolSize size = {VK_DESCRIPTOR_TYPE_STORAGE_BUFFER, n * YONOS_VK_BINDINGS};
-    VkDescriptorPoolCreateInfo pool = {.sType = VK_STRUCTURE_TYPE_DESCRIPTOR_POOL_CREATE_INFO,
-                                       .maxSets = n,
-                                       .poolSizeCount = 1,
-                                       .pPoolSizes = &size};
+    VkDescriptorPoolCreateInfo pool = {
+        .sType = VK_STRUCTURE_TYPE_DESCRIPTOR_POOL_CREATE_INFO, .maxSets = n, .poolSizeCount = 1, .pPoolSizes = &size};
     Step *steps = g_new0(Step, n);
     gboolean done = FALSE;
 
+    r->commands = commands;
     r->reads = g_array_new(FALSE, FALSE, sizeof(YonosVkSpan));
     r->writes = g_array_new(FALSE, FALSE, sizeof(YonosVkSpan));
     VK(vkCreateDescriptorPool(r->device->device, &pool, NULL, &r->pool));
-    done = plan(r, steps, error) && yonos_vk_commands_begin(commands, FALSE, error);
-    stamp(r, commands, 0);
-    for (guint k = 0; done && k < r->graph->nodes->len; k++) {
-        done = step_record(r, commands, &steps[k], error);
-        stamp(r, commands, k + 1);
-    }
-    done = done && yonos_vk_commands_end(commands, error);
+    done = plan(r, steps, error) && steps_record(r, steps, error);
 fail:
     g_free(steps);
     g_array_unref(r->reads);

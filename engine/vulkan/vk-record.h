@@ -4,7 +4,10 @@
 #include "vulkan/vk-kernels.h"
 #include "vulkan/vk-memory.h"
 
-/* Turns the nodes of a graph into one command buffer. */
+/* Turns the nodes of a graph into command buffers, to be submitted one by one: kernels of operating systems take a
+ * device for hung whose single submission runs for seconds (amdgpu: ten), and a whole network over a large frame may,
+ * where the device is slow. Each is of so many GFLOP at most, or one node. */
+#define YONOS_VK_SUBMISSION 200 /* or what the environment variable YONOS_SUBMISSION says */
 
 /* Where a tensor lies, in bytes. */
 typedef struct {
@@ -24,14 +27,16 @@ typedef struct {
     const YonosGraph *graph;
     const YonosVkSpan *spans; /* by tensor id */
     gsize element_size;
-    YonosVkUse *uses;      /* by node */
-    VkQueryPool stamps;    /* written at the start and after the last node, or after every one; may be none */
+    YonosVkUse *uses;   /* by node */
+    VkQueryPool stamps; /* written at the start and after the last node, or after every one; may be none */
     gboolean stamp_nodes;
-    VkDescriptorPool pool; /* made by yonos_vk_record, owned by the caller; so is */
-    YonosVkBuffer scratch; /* what nodes of two passes leave in between; made here unless it is there already */
+    VkDescriptorPool pool;  /* made by yonos_vk_record, owned by the caller; so is */
+    YonosVkBuffer scratch;  /* what nodes of two passes leave in between; made here unless it is there already */
     GArray *reads, *writes; /* YonosVkSpan since the last barrier */
+    GArray *commands;       /* of yonos_vk_record's caller */
 } YonosVkRecord;
 
-/* Records every node with the barriers that they need. `r` has the fields up to stamp_nodes set, the rest zero; after
- * it, also after a failure, only pool and scratch are left to free. */
-gboolean yonos_vk_record(YonosVkRecord *r, VkCommandBuffer commands, GError **error);
+/* Records every node with the barriers that they need; adds at least one VkCommandBuffer of the device's pool to
+ * `commands`, which the caller frees, after a failure too. `r` has the fields up to stamp_nodes set, the rest zero;
+ * after it, also after a failure, only pool and scratch are left to free. */
+gboolean yonos_vk_record(YonosVkRecord *r, GArray *commands, GError **error);

@@ -48,7 +48,8 @@ static gboolean vulkan_write(YonosExecutor *ex, YonosBufferId buffer, gsize offs
             yonos_halves_from_floats((const float *)from, vk->staging.map, part);
         else
             memcpy(vk->staging.map, from, part * size);
-        if (!copy(vk, vk->staging.buffer, vk->buffers[buffer].buffer,
+        if (!yonos_vk_buffer_sent(&vk->device, &vk->staging, error) ||
+            !copy(vk, vk->staging.buffer, vk->buffers[buffer].buffer,
                   (VkBufferCopy){0, (offset + done) * size, part * size}, error))
             return FALSE;
     }
@@ -64,7 +65,8 @@ static gboolean vulkan_read(YonosExecutor *ex, YonosBufferId buffer, gsize offse
         char *to = (char *)data + done * host_size(vk, buffer);
         part = MIN(n - done, most);
         if (!copy(vk, vk->buffers[buffer].buffer, vk->staging.buffer,
-                  (VkBufferCopy){(offset + done) * size, 0, part * size}, error))
+                  (VkBufferCopy){(offset + done) * size, 0, part * size}, error) ||
+            !yonos_vk_buffer_received(&vk->device, &vk->staging, error))
             return FALSE;
         if (size != host_size(vk, buffer))
             yonos_halves_to_floats(vk->staging.map, (float *)to, part);
@@ -72,6 +74,13 @@ static gboolean vulkan_read(YonosExecutor *ex, YonosBufferId buffer, gsize offse
             memcpy(to, vk->staging.map, part * size);
     }
     return TRUE;
+}
+
+static void commands_free(YonosVkExecutor *vk, GArray *commands)
+{
+    if (commands->len)
+        vkFreeCommandBuffers(vk->device.device, vk->device.pool, commands->len, (VkCommandBuffer *)commands->data);
+    g_array_unref(commands);
 }
 
 static void vulkan_free(YonosExecutor *ex)
@@ -82,6 +91,7 @@ static void vulkan_free(YonosExecutor *ex)
         yonos_vk_device_wait(&vk->device, NULL);
         vkDestroyDescriptorPool(vk->device.device, vk->pool, NULL);
         vkDestroyQueryPool(vk->device.device, vk->stamps, NULL);
+        commands_free(vk, g_steal_pointer(&vk->run));
         yonos_vk_kernels_clear(&vk->kernels, &vk->device);
         for (guint k = 0; vk->buffers && k < ex->graph->buffers->len; k++)
             yonos_vk_buffer_clear(&vk->device, &vk->buffers[k]);
@@ -93,6 +103,7 @@ static void vulkan_free(YonosExecutor *ex)
     for (guint k = 0; vk->uses && k < ex->graph->nodes->len; k++)
         g_free(vk->uses[k].text);
     g_free(vk->uses);
+    g_clear_pointer(&vk->run, g_array_unref);
     yonos_graph_free(vk->fused);
     g_free(vk->buffers);
     g_free(vk);
@@ -117,7 +128,7 @@ static gboolean stamps_make(YonosVkExecutor *vk, guint n, VkQueryPool *stamps, G
     VkQueryPoolCreateInfo info = {
         .sType = VK_STRUCTURE_TYPE_QUERY_POOL_CREATE_INFO, .queryType = VK_QUERY_TYPE_TIMESTAMP, .queryCount = n};
 
-    if (vk->device.properties.limits.timestampComputeAndGraphics && vk->base.graph->nodes->len)
+    if (vk->device.clock && vk->base.graph->nodes->len)
         VK(vkCreateQueryPool(vk->device.device, &info, NULL, stamps));
     return TRUE;
 fail:
@@ -144,9 +155,10 @@ static gboolean memory_suffices(const YonosVkExecutor *vk, gsize needed, gsize m
     if (needed <= most)
         return TRUE;
     g_set_error(error, YONOS_ERROR, YONOS_ERROR_MEMORY,
-                "Frames of this size need %" G_GSIZE_FORMAT " MiB of the Vulkan device '%s', and it has %" G_GSIZE_FORMAT
-                " for us; set max-memory higher, use smaller frames, or the CPU (device=cpu).", (needed >> 20) + 1,
-                vk->device.properties.deviceName, most >> 20);
+                "Frames of this size need %" G_GSIZE_FORMAT
+                " MiB of the Vulkan device '%s', and it has %" G_GSIZE_FORMAT
+                " for us; set max-memory higher, use smaller frames, or the CPU (device=cpu).",
+                (needed >> 20) + 1, vk->device.properties.deviceName, most >> 20);
     return FALSE;
 }
 
@@ -154,8 +166,7 @@ static gboolean memory_make(YonosVkExecutor *vk, const YonosPlan *plan, GError *
 {
     const YonosGraph *graph = vk->base.graph;
 
-    if (!commands_new(vk, &vk->run, error) || !commands_new(vk, &vk->copy, error) ||
-        !buffer_make(vk, &vk->staging, STAGING_BYTES, YONOS_VK_STAGING, error) ||
+    if (!commands_new(vk, &vk->copy, error) || !buffer_make(vk, &vk->staging, STAGING_BYTES, YONOS_VK_STAGING, error) ||
         !buffer_make(vk, &vk->arena, plan->arena_size * vk->base.element_size, YONOS_VK_STORAGE, error) ||
         !yonos_vk_commands_begin(vk->copy, TRUE, error))
         return FALSE;
@@ -186,7 +197,7 @@ static YonosVkSpan *spans_make(const YonosVkExecutor *vk, const YonosPlan *plan)
 }
 
 /* A run of all nodes; *pool is the caller's to free. */
-static gboolean record(YonosVkExecutor *vk, const YonosPlan *plan, VkCommandBuffer commands, VkQueryPool stamps,
+static gboolean record(YonosVkExecutor *vk, const YonosPlan *plan, GArray *commands, VkQueryPool stamps,
                        gboolean stamp_nodes, VkDescriptorPool *pool, GError **error)
 {
     YonosVkSpan *spans = spans_make(vk, plan);
@@ -222,19 +233,32 @@ static gboolean stamps_read(YonosVkExecutor *vk, VkQueryPool stamps, guint n, do
     for (guint k = 0; k < n; k++) {
         VK(vkGetQueryPoolResults(vk->device.device, stamps, k, 2, sizeof ticks, ticks, sizeof *ticks,
                                  VK_QUERY_RESULT_64_BIT | VK_QUERY_RESULT_WAIT_BIT));
-        seconds[k] = (double)(ticks[1] - ticks[0]) * vk->device.properties.limits.timestampPeriod * 1e-9;
+        seconds[k] = yonos_vk_device_seconds(&vk->device, ticks[0], ticks[1]);
     }
     return TRUE;
 fail:
     return FALSE;
 }
 
+/* Submits them one by one and waits for the end of all. */
+static gboolean submit(YonosVkExecutor *vk, const GArray *commands, GError **error)
+{
+    VkSubmitInfo info = {.sType = VK_STRUCTURE_TYPE_SUBMIT_INFO, .commandBufferCount = 1};
+    guint last = commands->len - 1;
+
+    for (guint k = 0; k < last; k++) {
+        info.pCommandBuffers = &g_array_index(commands, VkCommandBuffer, k);
+        if (!yonos_vk_device_queue(&vk->device, vk->device.queue, &info, VK_NULL_HANDLE, error))
+            return FALSE;
+    }
+    return yonos_vk_device_submit(&vk->device, g_array_index(commands, VkCommandBuffer, last), error);
+}
+
 static gboolean vulkan_run(YonosExecutor *ex, GError **error)
 {
     YonosVkExecutor *vk = (YonosVkExecutor *)ex;
 
-    return yonos_vk_device_submit(&vk->device, vk->run, error) &&
-           (!vk->stamps || stamps_read(vk, vk->stamps, 1, &ex->device_seconds, error));
+    return submit(vk, vk->run, error) && (!vk->stamps || stamps_read(vk, vk->stamps, 1, &ex->device_seconds, error));
 }
 
 static gboolean vulkan_profile(YonosExecutor *ex, double *seconds, GError **error)
@@ -242,7 +266,7 @@ static gboolean vulkan_profile(YonosExecutor *ex, double *seconds, GError **erro
     YonosVkExecutor *vk = (YonosVkExecutor *)ex;
     VkDescriptorPool pool = VK_NULL_HANDLE;
     VkQueryPool stamps = VK_NULL_HANDLE;
-    VkCommandBuffer run = VK_NULL_HANDLE;
+    GArray *run;
     guint n = ex->graph->nodes->len;
     YonosPlan plan = {0};
     gboolean done = FALSE;
@@ -253,13 +277,12 @@ static gboolean vulkan_profile(YonosExecutor *ex, double *seconds, GError **erro
         return FALSE;
     }
     plan_make(vk, &plan);
-    done = stamps_make(vk, n + 1, &stamps, error) && commands_new(vk, &run, error) &&
-           record(vk, &plan, run, stamps, TRUE, &pool, error);
-    done = done && yonos_vk_device_submit(&vk->device, run, error) && stamps_read(vk, stamps, n, seconds, error);
+    run = g_array_new(FALSE, FALSE, sizeof(VkCommandBuffer));
+    done = stamps_make(vk, n + 1, &stamps, error) && record(vk, &plan, run, stamps, TRUE, &pool, error) &&
+           submit(vk, run, error) && stamps_read(vk, stamps, n, seconds, error);
     vkDestroyQueryPool(vk->device.device, stamps, NULL);
     vkDestroyDescriptorPool(vk->device.device, pool, NULL);
-    if (run)
-        vkFreeCommandBuffers(vk->device.device, vk->device.pool, 1, &run);
+    commands_free(vk, run);
     yonos_plan_clear(&plan);
     return done;
 }
@@ -313,6 +336,7 @@ YonosExecutor *yonos_vulkan_executor_new(const YonosGraph *graph, const YonosVul
     options = options ? options : &(YonosVulkanOptions){0};
     vk->fused = yonos_graph_fuse(graph, what);
     vk->base = (YonosExecutor){.class = &vulkan_class, .graph = vk->fused};
+    vk->run = g_array_new(FALSE, FALSE, sizeof(VkCommandBuffer));
     done = yonos_vk_device_open(&vk->device, options, error);
     if (done) {
         join(vk, options, what);

@@ -201,7 +201,7 @@ static gboolean stamps_make(YonosVulkanFrames *f, GError **error)
                                   .queryType = VK_QUERY_TYPE_TIMESTAMP,
                                   .queryCount = 2 * STAMPS * f->params.depth};
 
-    if (d->properties.limits.timestampComputeAndGraphics)
+    if (d->clock)
         VK(vkCreateQueryPool(d->device, &info, NULL, &f->stamps));
     for (guint k = 0; k < f->params.depth; k++)
         if (!stamps_reset(f, &f->slots[k], error))
@@ -356,24 +356,10 @@ static void forget_import(YonosVulkanFrames *f, Slot *s)
     yonos_vk_buffer_clear(&f->vk->device, &s->imported);
 }
 
-/* Bytes up to the end of the last plane; 0: the shader cannot read planes that lie so. */
-static guint64 reach(const YonosFrameFormat *format, const YonosFramePacking *packing, const YonosDmaBuf *from)
-{
-    guint64 sample = yonos_frame_depth(format) > 8 ? 2 : 1, end = 0;
-
-    for (guint k = 0; k < packing->planes; k++) {
-        guint64 offset = from->offset[k], stride = from->stride[k];
-        if (offset > G_MAXUINT32 || stride > G_MAXUINT32 || stride < packing->row[k] || (offset | stride) % sample)
-            return 0;
-        end = MAX(end, offset + stride * (packing->rows[k] - 1) + packing->row[k]);
-    }
-    return end;
-}
-
 gboolean yonos_vulkan_frames_import(YonosVulkanFrames *f, const YonosDmaBuf *from)
 {
     Slot *s = newest(f);
-    guint64 size = from ? reach(&f->params.in, &f->planes.in_packing, from) : 0;
+    guint64 size = from ? yonos_frame_packing_reach(&f->params.in, from) : 0;
 
     forget_import(f, s);
     if (!size || !yonos_vk_import(&f->vk->device, from->fd, size, &s->imported))
@@ -396,7 +382,8 @@ gboolean yonos_vulkan_frames_begin(YonosVulkanFrames *f, const YonosFrame *in, G
                copy_shared(s->from, &s->in, &f->planes.in_packing, error);
     if (!s->imported.buffer)
         yonos_frame_pack(&f->planes.in_packing, in, s->sent.map);
-    return record_copy(f, s, s->upload, s->imported.buffer ? NULL : &s->sent, &s->in, UPLOAD, error) &&
+    return yonos_vk_buffer_sent(&f->vk->device, &s->sent, error) &&
+           record_copy(f, s, s->upload, s->imported.buffer ? NULL : &s->sent, &s->in, UPLOAD, error) &&
            submit(f, f->vk->device.upload, 1, &s->upload, VK_NULL_HANDLE, s->uploaded, VK_NULL_HANDLE, error);
 fail:
     return FALSE;
@@ -448,11 +435,28 @@ static void record_after(YonosVulkanFrames *f, Slot *s, const YonosVulkanTile *t
     yonos_vk_planes_record(&f->planes, TRUE, s->after, s->out_set, &push);
 }
 
+/* `before` and `after` go with the first and the last submission of the network. */
+static gboolean submit_run(YonosVulkanFrames *f, const Slot *s, gboolean network, gboolean first, gboolean last,
+                           GError **error)
+{
+    guint parts = network ? f->vk->run->len : 1;
+
+    for (guint k = 0; k < parts; k++) {
+        gboolean begins = k == 0, ends = k == parts - 1;
+        VkCommandBuffer part = network ? g_array_index(f->vk->run, VkCommandBuffer, k) : s->after;
+        VkCommandBuffer commands[] = {s->before, part, s->after};
+        guint32 n = (guint32)(begins + network + ends);
+        if (!submit(f, f->vk->device.queue, n, commands + !begins, begins && first ? s->uploaded : VK_NULL_HANDLE,
+                    ends && last ? s->made : VK_NULL_HANDLE, VK_NULL_HANDLE, error))
+            return FALSE;
+    }
+    return TRUE;
+}
+
 static gboolean run(YonosVulkanFrames *f, const YonosVulkanTile *tile, int ours, gboolean first, gboolean last,
                     GError **error)
 {
     Slot *s = newest(f);
-    VkCommandBuffer commands[] = {s->before, tile ? f->vk->run : s->after, s->after};
 
     if (!first && !yonos_vk_device_submit(&f->vk->device, VK_NULL_HANDLE, error)) /* its commands are recorded anew */
         return FALSE;
@@ -476,8 +480,7 @@ static gboolean run(YonosVulkanFrames *f, const YonosVulkanTile *tile, int ours,
         stamp(f, s->after, s, DOWNLOAD);
     if (!yonos_vk_commands_end(s->after, error))
         return FALSE;
-    return submit(f, f->vk->device.queue, tile ? 3 : 2, commands, first ? s->uploaded : VK_NULL_HANDLE,
-                  last ? s->made : VK_NULL_HANDLE, VK_NULL_HANDLE, error);
+    return submit_run(f, s, tile != NULL, first, last, error);
 }
 
 gboolean yonos_vulkan_frames_run(YonosVulkanFrames *f, const YonosVulkanTile *tile, int ours, GError **error)
@@ -539,7 +542,7 @@ gboolean yonos_vulkan_frames_end(YonosVulkanFrames *f, GError *failure, GError *
 
 static gboolean times_read(YonosVulkanFrames *f, Slot *s, YonosVulkanFrameTimes *times, GError **error)
 {
-    double tick = f->vk->device.properties.limits.timestampPeriod * 1e-9;
+    const YonosVkDevice *d = &f->vk->device;
     gint64 now = g_get_monotonic_time();
     guint64 ticks[STAMPS];
 
@@ -547,11 +550,11 @@ static gboolean times_read(YonosVulkanFrames *f, Slot *s, YonosVulkanFrameTimes 
     f->last_done = now;
     if (!f->stamps)
         return TRUE;
-    VK(vkGetQueryPoolResults(f->vk->device.device, f->stamps, stamps_of(f, s, s->set), STAMPS, sizeof ticks, ticks,
-                             sizeof *ticks, VK_QUERY_RESULT_64_BIT));
-    times->upload = (double)(ticks[UPLOADED] - ticks[UPLOAD]) * tick;
-    times->device = (double)(ticks[MADE] - ticks[MAKE]) * tick;
-    times->download = (double)(ticks[DOWNLOADED] - ticks[DOWNLOAD]) * tick;
+    VK(vkGetQueryPoolResults(d->device, f->stamps, stamps_of(f, s, s->set), STAMPS, sizeof ticks, ticks, sizeof *ticks,
+                             VK_QUERY_RESULT_64_BIT));
+    times->upload = yonos_vk_device_seconds(d, ticks[UPLOAD], ticks[UPLOADED]);
+    times->device = yonos_vk_device_seconds(d, ticks[MAKE], ticks[MADE]);
+    times->download = yonos_vk_device_seconds(d, ticks[DOWNLOAD], ticks[DOWNLOADED]);
     times->by_clock = TRUE;
     return TRUE;
 fail:
@@ -571,7 +574,8 @@ gboolean yonos_vulkan_frames_collect(YonosVulkanFrames *f, const YonosFrame *out
         g_propagate_error(error, g_steal_pointer(&s->error));
         return FALSE;
     }
-    if (!wait(f, s, error) || !times_read(f, s, times, error)) {
+    if (!wait(f, s, error) || !times_read(f, s, times, error) ||
+        !yonos_vk_buffer_received(&f->vk->device, &s->received, error)) {
         recover(f, s);
         return FALSE;
     }
