@@ -410,7 +410,8 @@ static gboolean avoid(YonosNetwork *net, YonosFault fault, const char *kernel)
 
 static gboolean is_right(const YonosNetwork *net, const YonosVulkanOptions *options, YonosFault *fault, GError **error)
 {
-    return yonos_self_check(net->executor, options, fault, error) &&
+    return yonos_network_is_trusted(net, &(gboolean){FALSE}, error) &&
+           yonos_self_check(net->executor, options, fault, error) &&
            (!net->frames ||
             yonos_self_check_planes(net->executor, options, net->params.in, net->params.out, fault, error));
 }
@@ -444,10 +445,14 @@ static gboolean use_vulkan(YonosNetwork *net, const char *name, GError **error)
 static gboolean use_cpu(YonosNetwork *net, GError **error)
 {
     char *gpu = net->note;
+    gboolean bf16, right;
 
     if (!use(net, make_cpu, NULL, error))
         return FALSE;
-    if (strcmp(net->device.precision, "bf16") || yonos_network_bf16_is_right(net))
+    bf16 = right = !strcmp(net->device.precision, "bf16");
+    if (!yonos_network_is_trusted(net, &right, error))
+        return FALSE;
+    if (right == bf16)
         return TRUE;
     executor_clear(net);
     net->no_bf16 = TRUE;

@@ -168,10 +168,11 @@ import (GstYonosFrame * f)
 {
   const GstVideoInfo *info = info_of (f);
   GstVideoMeta *meta = gst_buffer_get_video_meta (f->buffer);
-  GstMemory *memory = gst_buffer_peek_memory (f->buffer, 0);
+  GstMemory *memory = gst_buffer_n_memory (f->buffer) == 1
+      ? gst_buffer_peek_memory (f->buffer, 0) : NULL;
   YonosDmaBuf planes = { 0 };
 
-  if (gst_buffer_n_memory (f->buffer) != 1 || !gst_is_dmabuf_memory (memory)
+  if (!memory || !gst_is_dmabuf_memory (memory)
       || is_of_few (f->self, f->buffer))
     return FALSE;
   if (meta ? meta->format != GST_VIDEO_INFO_FORMAT (info) : memory->size <

@@ -252,12 +252,15 @@ is_live (GstYonosUpscale * self)
 static gboolean
 delay_now (GstYonosUpscale * self, GstBuffer * buf, gint64 * delay)
 {
-  GstClockTime running =
-      gst_segment_to_running_time (&GST_BASE_TRANSFORM (self)->segment,
-      GST_FORMAT_TIME, GST_BUFFER_PTS (buf));
+  const GstSegment *segment = &GST_BASE_TRANSFORM (self)->segment;
   GstClock *clock = gst_element_get_clock (GST_ELEMENT (self));
-  gboolean known = clock && GST_CLOCK_TIME_IS_VALID (running);
+  GstClockTime running = GST_CLOCK_TIME_NONE;
+  gboolean known;
 
+  if (segment->format == GST_FORMAT_TIME)
+    running = gst_segment_to_running_time (segment, GST_FORMAT_TIME,
+        GST_BUFFER_PTS (buf));
+  known = clock && GST_CLOCK_TIME_IS_VALID (running);
   if (known)
     *delay = GST_CLOCK_DIFF (gst_element_get_base_time (GST_ELEMENT (self))
         + running, gst_clock_get_time (clock));

@@ -250,6 +250,10 @@ gst_yonos_upscale_query (GstBaseTransform * trans, GstPadDirection direction,
 
 /* --- format --- */
 
+#define LOST_COLOUR (1 << 7)
+#define LOST_ALPHA (1 << 6)
+#define LOST_DEPTH (1 << 5)
+
 /* What is lost from one format to another, the worst first; of equal ones the
  * first in the list is taken. */
 static guint
@@ -270,12 +274,12 @@ format_loss (const GstVideoFormatInfo * in, const GstVideoFormatInfo * out)
     finer |= out_x < x || out_y < y;
   }
   if (GST_VIDEO_FORMAT_INFO_IS_GRAY (out) && !GST_VIDEO_FORMAT_INFO_IS_GRAY (in))
-    loss |= 1 << 7;
+    loss |= LOST_COLOUR;
   if (GST_VIDEO_FORMAT_INFO_HAS_ALPHA (in)
       && !GST_VIDEO_FORMAT_INFO_HAS_ALPHA (out))
-    loss |= 1 << 6;
+    loss |= LOST_ALPHA;
   if (out_depth < depth)
-    loss |= 1 << 5;
+    loss |= LOST_DEPTH;
   if (coarser)
     loss |= 1 << 4;
   if (!GST_VIDEO_FORMAT_INFO_IS_RGB (in) != !GST_VIDEO_FORMAT_INFO_IS_RGB (out))
@@ -290,19 +294,22 @@ format_loss (const GstVideoFormatInfo * in, const GstVideoFormatInfo * out)
   return loss;
 }
 
-static void
-fixate_format (GstStructure * outs, const GstVideoFormatInfo * in)
+/* The format of the structure that loses least, NULL where it has none, and
+ * what is lost. */
+static const gchar *
+best_format (const GstStructure * outs, const GstVideoFormatInfo * in,
+    guint * least)
 {
-  const GValue *list = gst_structure_get_value (outs, "format");
+  const GValue *value = gst_structure_get_value (outs, "format");
+  gboolean is_list = value && GST_VALUE_HOLDS_LIST (value);
+  guint n = is_list ? gst_value_list_get_size (value) : value != NULL;
   const gchar *best = NULL;
-  guint least = G_MAXUINT;
 
-  if (!list || !GST_VALUE_HOLDS_LIST (list))
-    return;
-  for (guint i = 0; i < gst_value_list_get_size (list); i++) {
-    const GValue *value = gst_value_list_get_value (list, i);
-    const gchar *name = G_VALUE_HOLDS_STRING (value)
-        ? g_value_get_string (value) : NULL;
+  *least = G_MAXUINT;
+  for (guint i = 0; i < n; i++) {
+    const GValue *one = is_list ? gst_value_list_get_value (value, i) : value;
+    const gchar *name =
+        G_VALUE_HOLDS_STRING (one) ? g_value_get_string (one) : NULL;
     GstVideoFormat format =
         name ? gst_video_format_from_string (name) : GST_VIDEO_FORMAT_UNKNOWN;
     guint loss;
@@ -310,13 +317,37 @@ fixate_format (GstStructure * outs, const GstVideoFormatInfo * in)
     if (format == GST_VIDEO_FORMAT_UNKNOWN)
       continue;
     loss = format_loss (in, gst_video_format_get_info (format));
-    if (loss < least) {
-      least = loss;
+    if (loss < *least) {
+      *least = loss;
       best = name;
     }
   }
-  if (best)
-    gst_structure_fixate_field_string (outs, "format", best);
+  return best;
+}
+
+/* The first structure is what the other side would rather have, and of a
+ * converter what it would pass on as it is; but where that takes colour, alpha
+ * or depth away, a later one may leave it to the converter, which knows formats
+ * that we do not. `in` may be NULL. Takes the caps over. */
+static GstCaps *
+leave_best (GstCaps * caps, const GstVideoFormatInfo * in)
+{
+  guint best = 0, least = G_MAXUINT;
+  GstCaps *left;
+
+  for (guint i = 0; in && i < gst_caps_get_size (caps); i++) {
+    guint loss;
+    if (!best_format (gst_caps_get_structure (caps, i), in, &loss))
+      continue;
+    loss &= LOST_COLOUR | LOST_ALPHA | LOST_DEPTH;
+    if (loss < least) {
+      least = loss;
+      best = i;
+    }
+  }
+  left = gst_caps_copy_nth (caps, best);
+  gst_caps_unref (caps);
+  return left;
 }
 
 /* --- size --- */
@@ -494,17 +525,21 @@ fixate (GstPadDirection direction, GstCaps * caps, GstCaps * othercaps,
 {
   GstVideoInfo in;
   GstStructure *outs;
+  const gchar *format;
+  gboolean known = gst_yonos_video_info (caps, &in);
+  guint loss;
 
   othercaps = leave_supported (othercaps,
       direction == GST_PAD_SINK ? GST_PAD_SRC : GST_PAD_SINK);
-  othercaps = gst_caps_make_writable (gst_caps_truncate (othercaps));
-  if (!gst_caps_is_empty (othercaps) && gst_yonos_video_info (caps, &in)) {
+  if (gst_caps_is_empty (othercaps))
+    return othercaps;
+  othercaps = leave_best (othercaps, known ? in.finfo : NULL);
+  if (known) {
     outs = gst_caps_get_structure (othercaps, 0);
-    if (direction == GST_PAD_SINK)
-      fixate_large (outs, &in, scale);
-    else
-      fixate_small (outs, &in, scale);
-    fixate_format (outs, in.finfo);
+    (direction == GST_PAD_SINK ? fixate_large : fixate_small) (outs, &in, scale);
+    format = best_format (outs, in.finfo, &loss);
+    if (format)
+      gst_structure_fixate_field_string (outs, "format", format);
     if (gst_structure_has_field_typed (outs, "format", G_TYPE_STRING))
       fixate_colour (outs, &in);
   }

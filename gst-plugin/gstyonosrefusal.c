@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "gstyonosrefusal.h"
+#include "gstyonosnegotiate.h"
 #include "gstyonosbuffers.h"
 
 #include <gst/allocators/gstdmabuf.h>
@@ -41,7 +42,9 @@ gst_yonos_check_request (const GstVideoInfo * in, const GstVideoInfo * out,
         "%dx%d: ask for %dx%d at most, or put a second yonosupscale behind "
         "it.", out->width, out->height, in->width, in->height,
         MIN (in->width, GST_YONOS_MAX_SIZE / 8) * 8, MIN (in->height, GST_YONOS_MAX_SIZE / 8) * 8);
-  else if (out->width > GST_YONOS_MAX_SIZE || out->height > GST_YONOS_MAX_SIZE)
+  else if ((out->width > GST_YONOS_MAX_SIZE
+          || out->height > GST_YONOS_MAX_SIZE) && !gst_yonos_same_pixels (in,
+          out))
     g_set_error (error, GST_STREAM_ERROR, code,
         "yonosupscale makes frames up to %dx%d, and %dx%d is asked for: use a "
         "smaller scale or put videoscale in front of yonosupscale.",
@@ -153,17 +156,29 @@ gboolean
 gst_yonos_parse_caps (GstCaps * incaps, GstCaps * outcaps, GstVideoInfo * in,
     GstVideoInfo * out, GError ** error)
 {
+  gboolean can_tell_in = gst_yonos_video_info (incaps, in);
+  const GstStructure *s =
+      gst_caps_get_structure (can_tell_in ? outcaps : incaps, 0);
+  gint width, height;
   gchar *text;
 
-  if (gst_yonos_video_info (incaps, in) && gst_yonos_video_info (outcaps, out))
+  if (can_tell_in && gst_yonos_video_info (outcaps, out))
     return TRUE;
   /* a format that GStreamer itself does not know, or in memory that hides it */
   if (!gst_yonos_check_frames (incaps, outcaps, error))
     return FALSE;
-  text = gst_caps_to_string (incaps);
-  g_set_error (error, GST_STREAM_ERROR, GST_STREAM_ERROR_FORMAT,
-      "yonosupscale cannot tell what frames these are: %s; give their format, "
-      "width and height.", text);
+  text = gst_structure_to_string (s);
+  if (gst_structure_get_int (s, "width", &width)
+      && gst_structure_get_int (s, "height", &height)
+      && gst_structure_get_string (s, "format"))
+    g_set_error (error, GST_STREAM_ERROR, GST_STREAM_ERROR_FORMAT,
+        "Frames of %dx%d in %s are more than GStreamer can hold: use smaller "
+        "ones, or a format of fewer bytes a pixel.", width, height,
+        gst_structure_get_string (s, "format"));
+  else
+    g_set_error (error, GST_STREAM_ERROR, GST_STREAM_ERROR_FORMAT,
+        "yonosupscale cannot tell what frames these are: %s; give their "
+        "format, width and height.", text);
   g_free (text);
   return FALSE;
 }

@@ -221,9 +221,11 @@ gst_yonos_upscale_set_caps (GstBaseTransform * trans, GstCaps * incaps,
 static void
 gst_yonos_upscale_before_transform (GstBaseTransform * trans, GstBuffer * buf)
 {
-  GstClockTime time = gst_segment_to_stream_time (&trans->segment,
-      GST_FORMAT_TIME, GST_BUFFER_PTS (buf));
+  GstClockTime time = GST_CLOCK_TIME_NONE;
 
+  if (trans->segment.format == GST_FORMAT_TIME)
+    time = gst_segment_to_stream_time (&trans->segment, GST_FORMAT_TIME,
+        GST_BUFFER_PTS (buf));
   if (GST_CLOCK_TIME_IS_VALID (time))
     gst_object_sync_values (GST_OBJECT (trans), time);
 }

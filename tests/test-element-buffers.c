@@ -227,15 +227,35 @@ static void test_propose(void)
     gst_object_unref(el);
 }
 
-/* A frame smaller than its caps say is an error and no crash. */
+/* A frame smaller than its caps say, or of no memory at all, is an error and no crash. */
 static void test_too_small(void)
+{
+    for (int empty = 0; empty < 2; empty++) {
+        GstElement *el = plain_new();
+        GstBus *bus = gst_bus_new();
+        GstHarness *h = element_start(el, bus, "video/x-raw,format=I420,width=64,height=48,framerate=25/1", NULL);
+        GstBuffer *buffer = empty ? gst_buffer_new() : gst_buffer_new_allocate(NULL, 100, NULL);
+
+        g_assert_cmpint(gst_harness_push(h, buffer), ==, GST_FLOW_ERROR);
+        element_check_message(bus, GST_MESSAGE_ERROR, empty ? "cannot read" : "smaller than its caps", "");
+        element_stop(h, el);
+        gst_object_unref(bus);
+        gst_object_unref(el);
+    }
+}
+
+/* Of a source that counts bytes instead of time, as appsrc does unless told otherwise. */
+static void test_no_times(void)
 {
     GstElement *el = plain_new();
     GstBus *bus = gst_bus_new();
     GstHarness *h = element_start(el, bus, "video/x-raw,format=I420,width=64,height=48,framerate=25/1", NULL);
+    GstSegment segment;
 
-    g_assert_cmpint(gst_harness_push(h, gst_buffer_new_allocate(NULL, 100, NULL)), ==, GST_FLOW_ERROR);
-    element_check_message(bus, GST_MESSAGE_ERROR, "smaller than its caps", "");
+    gst_segment_init(&segment, GST_FORMAT_BYTES);
+    g_assert_true(gst_harness_push_event(h, gst_event_new_segment(&segment)));
+    g_assert_cmpint(element_push(h), ==, GST_FLOW_OK);
+    element_check_silent(bus);
     element_stop(h, el);
     gst_object_unref(bus);
     gst_object_unref(el);
@@ -320,6 +340,7 @@ int main(int argc, char **argv)
     g_test_add_func("/element/buffers/pools", test_pools);
     g_test_add_func("/element/buffers/propose", test_propose);
     g_test_add_func("/element/buffers/too-small", test_too_small);
+    g_test_add_func("/element/buffers/no-times", test_no_times);
     g_test_add_func("/element/buffers/states", test_states);
     g_test_add_func("/element/buffers/two", test_two);
     g_test_add_func("/element/buffers/flush", test_flush);

@@ -132,6 +132,12 @@ static void nan_weight(File *f)
     memcpy(f->data->data + 8, (const guint8[]){0, 0, 0xc0, 0x7f}, 4);
 }
 
+static void huge_weights(File *f)
+{
+    for (guint k = 0; k + 4 <= f->data->len; k += 4)
+        memcpy(f->data->data + k, (const guint8[]){0, 0, 0x80, 0x60}, 4); /* 7e19 */
+}
+
 static void wrong_scale(File *f)
 {
     header_replace(f, "\"scale\":\"2\"", "\"scale\":\"4\"");
@@ -179,6 +185,7 @@ static const Damage damages[] = {
     {"surplus-tensor", "a tensor 'surplus' that the network does not have", surplus},
     {"misshapen-tensor", "another shape", misshapen},
     {"nan", "NaN", nan_weight},
+    {"huge-weights", "makes no picture, but infinite values", huge_weights},
     {"wrong-scale", "for x4, but x2 is wanted", wrong_scale},
     {"wrong-format", "no model of this version's format", wrong_format},
     {"wrong-tier", "of tier 'huge'", wrong_tier},

@@ -99,7 +99,8 @@ static void test_mid_stream(void)
 static void test_passthrough(void)
 {
     static const char *const caps[] = {"video/x-raw,format=AYUV64," SIZE, "video/x-raw,format=Y444," SIZE,
-                                       "video/x-raw(memory:GLMemory),format=RGBA," SIZE};
+                                       "video/x-raw(memory:GLMemory),format=RGBA," SIZE,
+                                       "video/x-raw,format=I420,framerate=25/1,width=20000,height=2"};
 
     for (guint i = 0; i < G_N_ELEMENTS(caps); i++) {
         GstElement *el = plain_new();

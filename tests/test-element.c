@@ -29,6 +29,8 @@ static const Refusal refusals[] = {
     {"flatter", CAPS, "video/x-raw,width=68,height=17", NULL, "cannot make 68x17 from 34x18"},
     {"no-model-between", CAPS, "video/x-raw,width=102,height=54", NULL, "fast-x4.safetensors: set the model property"},
     {"too-large", "video/x-raw,format=I420,framerate=25/1,width=9000,height=16", NULL, NULL, "up to 16384x16384"},
+    {"more-than-gstreamer", "video/x-raw,format=RGBA64_LE,framerate=25/1,width=16000,height=16000", NULL, NULL,
+     "32000x32000 in RGBA64_LE are more than GStreamer can hold"},
 };
 
 static char *folder;

@@ -63,7 +63,8 @@ gboolean yonos_model_file_open(YonosModelFile *model, const char *path, int scal
                     "version's yonos-train.",
                     path, YONOS_MODEL_FORMAT);
     else if (!model->tier || (model->scale != 2 && model->scale != 4 && model->scale != 8))
-        g_set_error(error, YONOS_ERROR, YONOS_ERROR_MODEL, "%s does not say its tier and scale.", path);
+        g_set_error(error, YONOS_ERROR, YONOS_ERROR_MODEL, "%s does not say its tier and a scale of 2, 4 or 8.",
+                    path);
     else if (scale && scale != model->scale)
         g_set_error(error, YONOS_ERROR, YONOS_ERROR_MODEL,
                     "%s is a model for x%d, but x%d is wanted; set another model or another size.", path, model->scale,

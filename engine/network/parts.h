@@ -38,9 +38,10 @@ struct YonosNetwork {
     float fidelity, default_fidelity, mixed; /* mixed: what the executor has, or -1 */
 };
 
-/* Whether the CPU's bf16 convolutions make of a small picture what fp32 makes of it, with the executor's weights, while
- * the model is opened. oneDNN has had wrong ones (docs/SPEED.md). */
-gboolean yonos_network_bf16_is_right(const YonosNetwork *net);
+/* While the model is opened: whether the executor's weights make a picture of a small one in fp32 on the CPU, not infinite
+ * values (YONOS_ERROR_MODEL). Where *bf16 is TRUE, it then says whether the CPU's bf16 convolutions make the same; oneDNN
+ * has had wrong ones (docs/SPEED.md). */
+gboolean yonos_network_is_trusted(const YonosNetwork *net, gboolean *bf16, GError **error);
 
 /* Whether its picture is larger than the wanted one. */
 gboolean yonos_network_is_reduced(const YonosNetwork *net);
