@@ -10,6 +10,9 @@
 #       ! rtpjitterbuffer ! rtph264depay ! decodebin ! videoconvert ! autovideosink
 set -eu
 seconds=${1:-0} # 0: until it is interrupted
+case $seconds in
+*[!0-9.]* | '') echo "Usage: live.sh [SECONDS]" >&2; exit 1 ;;
+esac
 port=${PORT:-5004}
 source=${SOURCE:-videotestsrc is-live=true pattern=ball ! video/x-raw,width=320,height=180,framerate=30/1}
 out=${OUT:-rtph264pay config-interval=1 ! udpsink host=127.0.0.1 port=$((port + 2))}
@@ -28,12 +31,15 @@ esac
 
 # shellcheck disable=SC2086 # these are many words each
 gst-launch-1.0 -q $source ! videoconvert ! video/x-raw,format=I420 ! $encode ! udpsink host=127.0.0.1 port="$port" & sender=$!
-trap 'kill $sender 2>/dev/null' EXIT
+failed=$(mktemp)
+trap 'kill $sender 2>/dev/null; rm -f "$failed"' EXIT
 # -e finishes a file when it is interrupted
 [ "$seconds" = 0 ] && limit= || limit="timeout -s INT $seconds"
 # shellcheck disable=SC2086
-$limit gst-launch-1.0 -e -m udpsrc port="$port" \
+{ $limit gst-launch-1.0 -e -m udpsrc port="$port" \
     caps="application/x-rtp,media=video,clock-rate=90000,encoding-name=$name" ! rtpjitterbuffer latency=100 ! $decode \
     ! queue ! yonosupscale qos-mode=ladder ${OPTIONS:-} ! queue ! videoconvert ! video/x-raw,format=I420 \
     ! x264enc tune=zerolatency speed-preset=ultrafast bitrate=4000 key-int-max=60 \
-    ! h264parse ! $out | grep --line-buffered -E 'yonos-(tier|stats)' || true
+    ! h264parse ! $out || echo $? >"$failed"; } | grep --line-buffered -E 'yonos-(tier|stats)' || true
+# 124: its time was over
+[ ! -s "$failed" ] || [ "$(cat "$failed")" = 124 ]

@@ -104,7 +104,7 @@ static void add_fidelity(Player *player, float by)
 
 static void next_tier(Player *player)
 {
-    static const char *const tiers[] = {"fast", "balanced", "quality"};
+    static const char *const tiers[] = {"fast", "balanced"};
     static guint next;
 
     gst_util_set_object_arg(G_OBJECT(player->up), "tier", tiers[next++ % G_N_ELEMENTS(tiers)]);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Enlarges a file with yonosupscale: a video to H.264 in .mp4 or .mkv with its first audio track, a picture to .png. */
+#include <errno.h>
 #include <glib-unix.h>
 #include <glib/gstdio.h>
 #include <gst/pbutils/pbutils.h>
@@ -20,7 +21,7 @@
     " ! videoconvert ! pngenc snapshot=true ! filesink name=out uridecodebin name=in"
 
 typedef struct {
-    char *input, *output;
+    char *input, *output, *part; /* part: what is written, and becomes the output where all went well */
     const char *muxer; /* NULL for a picture */
     int scale;
     char *model, *device;
@@ -128,7 +129,7 @@ static void print_result(Job *job)
     gst_video_info_init(&info);
     if (caps)
         gst_video_info_from_caps(&info, caps);
-    if (g_stat(job->output, &file) != 0)
+    if (g_stat(job->part, &file) != 0)
         file.st_size = 0;
     g_print("%s%s: %dx%d, %d frame%s at %.1f frames/s, %.2f MB%s\n", isatty(STDOUT_FILENO) ? "\r\033[K" : "", job->output,
             info.width, info.height, job->frames, job->frames == 1 ? "" : "s", frame_rate(job), file.st_size / 1e6,
@@ -258,7 +259,7 @@ static gboolean build(Job *job, GError **error)
             g_object_set(flip, "video-direction", jpeg_orientation(job->input), NULL);
         gst_object_unref(flip);
         g_object_set(in, "uri", uri, NULL);
-        g_object_set(out, "location", job->output, NULL);
+        g_object_set(out, "location", job->part, NULL);
         gst_util_set_object_arg(G_OBJECT(job->up), "scale", scale);
         g_object_set(job->up, "model", job->model, "device", job->device, NULL);
         g_signal_connect(in, "pad-added", G_CALLBACK(on_pad), job);
@@ -275,6 +276,18 @@ static gboolean build(Job *job, GError **error)
     g_free(uri);
     g_free(scale);
     return job->pipeline != NULL;
+}
+
+/* Nothing but a finished file takes the place of an older one. */
+static void leave(Job *job, GError **error)
+{
+    if (g_str_equal(job->part, job->output))
+        return;
+    if (*error)
+        g_remove(job->part);
+    else if (g_rename(job->part, job->output) != 0)
+        g_set_error(error, G_FILE_ERROR, (gint)g_file_error_from_errno(errno), "%s cannot be renamed to %s: %s.", job->part,
+                    job->output, g_strerror(errno));
 }
 
 static gboolean run(Job *job, GError **error)
@@ -302,14 +315,13 @@ static gboolean run(Job *job, GError **error)
     else
         print_result(job);
     gst_element_set_state(job->pipeline, GST_STATE_NULL);
-    if (job->error)
-        g_remove(job->output);
+    leave(job, error);
     gst_bus_remove_watch(bus);
     gst_object_unref(bus);
     gst_object_unref(job->up);
     gst_object_unref(job->pipeline);
     g_main_loop_unref(job->loop);
-    return job->error == NULL;
+    return *error == NULL;
 }
 
 /* --- input and output --- */
@@ -364,6 +376,12 @@ static gboolean same_file(const char *a, const char *b)
     return g_stat(a, &x) == 0 && g_stat(b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
 }
 
+/* Or a device: there is nothing to take the place of. */
+static gboolean is_pipe(const char *path)
+{
+    return g_file_test(path, G_FILE_TEST_EXISTS) && !g_file_test(path, G_FILE_TEST_IS_REGULAR);
+}
+
 /* Chooses OUTPUT's name, unless given, and what to write by its ending. */
 static gboolean choose_output(Job *job, gboolean picture, GError **error)
 {
@@ -374,6 +392,9 @@ static gboolean choose_output(Job *job, gboolean picture, GError **error)
     if (!job->output)
         job->output = g_strdup_printf("%s-x%d.%s", name, job->scale, picture ? "png" : "mp4");
     g_free(name);
+    if (g_file_test(job->output, G_FILE_TEST_IS_DIR))
+        return refuse(error, "%s is a folder: give the output another name.", job->output);
+    job->part = g_strconcat(job->output, is_pipe(job->output) ? "" : ".part", NULL);
     if (same_file(job->input, job->output))
         return refuse(error, "%s is both input and output: give the output another name.", job->output);
     if (picture)
@@ -404,6 +425,10 @@ static gboolean read_arguments(Job *job, int *argc, char ***argv, GError **error
     g_option_context_free(context);
     if (!ok)
         return FALSE;
+    if (*argc > 1 && g_str_equal((*argv)[1], "--")) { /* which GLib leaves where a dash follows */
+        ++*argv;
+        --*argc;
+    }
     if (*argc < 2 || *argc > 3)
         return refuse(error, "Give the name of a video or picture, and of the file to write if you like; see --help.");
     if (job->scale != 2 && job->scale != 4 && job->scale != 8)
@@ -428,6 +453,7 @@ int main(int argc, char **argv)
     g_clear_error(&error);
     g_free(job.input);
     g_free(job.output);
+    g_free(job.part);
     g_free(job.model);
     g_free(job.device);
     gst_deinit();

@@ -6,6 +6,7 @@
 #   JOBS=N             how many at a time; 1 is right where a GPU does the work
 #   MACHINES=a,b,:     as parallel's --sshlogin (`:` is this one); they need gst-yonos installed, and upscale-file in PATH
 #   SECONDS_EACH=N     length of a segment
+# What is neither is left out, by name, and makes the exit status 1.
 # Frames are neither lost nor repeated; a film whose frame rate varies may shift against its audio by a frame a segment.
 set -eu
 [ $# = 2 ] && [ -d "$1" ] || { echo "Usage: upscale-folder.sh INPUT-FOLDER OUTPUT-FOLDER" >&2; exit 1; }
@@ -23,16 +24,34 @@ is_picture() {
     esac
 }
 
+ending() { if is_picture "$1"; then echo png; else echo mkv; fi; }
+
+# What a file becomes; its own ending stays in the name where another file would become the same.
+target() {
+    stem=$(basename "${1%.*}")
+    for other in "$in"/*; do
+        if [ "$other" != "$1" ] && [ "${other%.*}" = "${1%.*}" ] && [ "$(ending "$other")" = "$(ending "$1")" ]; then
+            stem=$(basename "$1")
+        fi
+    done
+    printf %s "$out/$stem-x$scale.$(ending "$1")"
+}
+
 mkdir "$work/pictures" "$work/films"
+status=0
 for file in "$in"/*; do
     name=$(basename "$file")
-    if is_picture "$name"; then
+    if [ ! -f "$file" ]; then
+        [ ! -e "$file" ] || echo "$file is left out: no file." >&2
+    elif is_picture "$name"; then
         cp "$file" "$work/pictures/$name"
-    else
-        mkdir "$work/films/$name"
-        "$tools/segments" split "$file" "${SECONDS_EACH:-10}" "$work/films/$name"
+    elif ! { mkdir "$work/films/$name" && "$tools/segments" split "$file" "${SECONDS_EACH:-10}" "$work/films/$name"; }; then
+        echo "$file is left out: neither picture nor video." >&2
+        rm -r "$work/films/$name"
+        status=1
     fi
 done
+[ -n "$(find "$work/pictures" "$work/films" -type f)" ] || { echo "$in holds no pictures and no videos." >&2; exit 1; }
 
 # a core a segment, and the machine is full
 if [ -n "${MACHINES:-}" ]; then
@@ -55,9 +74,10 @@ enlarge pictures .large.png "$@"
 
 for file in "$in"/*; do
     name=$(basename "$file")
-    if is_picture "$name"; then
-        mv "$work/pictures/$name.large.png" "$out/${name%.*}-x$scale.png"
-    else
-        "$tools/segments" join "$out/${name%.*}-x$scale.mkv" "$file" "$work/films/$name/*.large.mkv"
+    if [ -f "$work/pictures/$name.large.png" ]; then
+        mv "$work/pictures/$name.large.png" "$(target "$file")"
+    elif [ -d "$work/films/$name" ]; then
+        "$tools/segments" join "$(target "$file")" "$file" "$work/films/$name/*.large.mkv"
     fi
 done
+exit $status

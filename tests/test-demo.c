@@ -89,9 +89,9 @@ static void test_x4_silent(void)
 
 static void test_picture(void)
 {
-    char *in = in_folder("small.png"), *out = in_folder("large.png");
+    char *in = in_folder("small.png"), *out = in_folder("large.png"), *part = in_folder("large.png.part"), *again;
     guint8 *data;
-    gsize size;
+    gsize size, size_again;
 
     film_play(film_parse("videotestsrc num-buffers=1 ! video/x-raw,width=71,height=35 ! pngenc ! filesink location=%s", in));
     upscale(2, in, out, NULL);
@@ -99,13 +99,18 @@ static void test_picture(void)
     g_assert_cmpuint(size, >, 24);
     g_assert_cmpuint(GST_READ_UINT32_BE(data + 16), ==, 142);
     g_assert_cmpuint(GST_READ_UINT32_BE(data + 20), ==, 70);
-    g_free(data);
     upscale(2, in, in, "both input and output");
-    upscale(8, in, out, "fast-x8.safetensors: set the model property");
-    g_assert_false(g_file_test(out, G_FILE_TEST_EXISTS));
+    upscale(8, in, out, "fast-x8.safetensors: set the model property"); /* what was there before stays */
+    g_assert_true(g_file_get_contents(out, &again, &size_again, NULL));
+    g_assert_cmpmem(data, size, again, size_again);
+    g_assert_false(g_file_test(part, G_FILE_TEST_EXISTS));
+    g_free(data);
+    g_free(again);
     g_remove(in);
+    g_remove(out);
     g_free(in);
     g_free(out);
+    g_free(part);
 }
 
 static void test_no_video(void)
@@ -116,6 +121,8 @@ static void test_no_video(void)
     g_assert_true(g_file_set_contents(in, "no film", -1, NULL));
     upscale(2, in, out, "holds no video or picture");
     upscale(3, in, out, "must be 2, 4 or 8");
+    film_play(film_parse("videotestsrc num-buffers=1 ! video/x-raw,width=7,height=5 ! pngenc ! filesink location=%s", in));
+    upscale(2, in, folder, "is a folder");
     g_assert_false(g_file_test(out, G_FILE_TEST_EXISTS));
     g_remove(in);
     g_free(in);

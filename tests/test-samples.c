@@ -243,7 +243,7 @@ static void test_folder(void)
 {
     static const char *const encoders[] = {"pngenc", "jpegenc", "webpenc", "avenc_tiff"};
     static const char *const endings[] = {"png", "JPEG", "webp", "tiff"};
-    char *films = in_folder("films"), *one = in_folder("films/one.mkv"), *two = in_folder("films/number two.mkv");
+    char *films = in_folder("films"), *one = in_folder("films/one.mkv"), *two = in_folder("films/number two.mkv"), *said;
 
     if (lacks("parallel"))
         return;
@@ -258,15 +258,23 @@ static void test_folder(void)
         g_free(path);
         g_free(name);
     }
-    g_free(shell("SECONDS_EACH=1 JOBS=2 TOOLS=%s %s/upscale-folder.sh films large", built, source));
+    /* two files would become one; one is nothing that can be enlarged, which is told */
+    g_free(shell("cp 'films/picture 0.png' 'films/picture 1.png' && mkdir films/deeper && echo text >films/text.mp4"));
+    said = shell("SECONDS_EACH=1 JOBS=2 TOOLS=%s %s/upscale-folder.sh films large 2>&1 || [ $? = 1 ] && echo status 1",
+                 built, source);
+    g_assert_nonnull(strstr(said, "films/text.mp4 is left out"));
+    g_assert_nonnull(strstr(said, "films/deeper is left out"));
+    g_assert_nonnull(strstr(said, "status 1"));
+    g_free(said);
     check_film("large/one-x2.mkv", 53, 53, 96, 64, TRUE);
     g_free(shell("mv 'large/number two-x2.mkv' two.mkv"));
     check_film("two.mkv", 30, 30, 96, 64, FALSE);
     for (guint k = 0; k < G_N_ELEMENTS(encoders); k++) {
-        char *name = g_strdup_printf("large/picture %u-x2.png", k);
+        char *name = g_strdup_printf("large/picture %u%s-x2.png", k, k == 1 ? ".JPEG" : "");
         check_png(name, 48, 36);
         g_free(name);
     }
+    check_png("large/picture 1.png-x2.png", 48, 36);
     g_free(shell("rm -r films && rmdir large"));
     g_free(films);
     g_free(one);
