@@ -22,7 +22,8 @@ static gboolean is_half; /* the last device made */
 static VkShaderModule skipped_module; /* the last one of spy_skips_code */
 static GHashTable *skipped_pipelines; /* of it */
 static gboolean is_skipped; /* the pipeline that is bound */
-static VkCommandBuffer recording; /* begun and not ended */
+static GHashTable *recording; /* command buffers that are begun and not ended; other threads have some too */
+static GMutex recording_lock;
 
 static gpointer real(const char *name)
 {
@@ -109,22 +110,43 @@ VKAPI_ATTR void VKAPI_CALL vkGetPhysicalDeviceMemoryProperties(VkPhysicalDevice 
         o->memoryTypes[k].propertyFlags &= ~(VkMemoryPropertyFlags)VK_MEMORY_PROPERTY_HOST_COHERENT_BIT;
 }
 
+static gboolean record(VkCommandBuffer c, gboolean begins)
+{
+    gboolean was;
+
+    g_mutex_lock(&recording_lock);
+    if (!recording)
+        recording = g_hash_table_new(NULL, NULL);
+    was = begins ? !g_hash_table_add(recording, c) : g_hash_table_remove(recording, c);
+    g_mutex_unlock(&recording_lock);
+    return was;
+}
+
+static gboolean is_recording(VkCommandBuffer c)
+{
+    gboolean is;
+
+    g_mutex_lock(&recording_lock);
+    is = recording && g_hash_table_contains(recording, c);
+    g_mutex_unlock(&recording_lock);
+    return is;
+}
+
 VKAPI_ATTR VkResult VKAPI_CALL vkBeginCommandBuffer(VkCommandBuffer c, const VkCommandBufferBeginInfo *i)
 {
-    recording = c;
+    record(c, TRUE);
     return ((PFN_vkBeginCommandBuffer)real("vkBeginCommandBuffer"))(c, i);
 }
 
 VKAPI_ATTR VkResult VKAPI_CALL vkEndCommandBuffer(VkCommandBuffer c)
 {
-    g_assert_true(recording == c);
-    recording = VK_NULL_HANDLE;
+    g_assert_true(record(c, FALSE));
     return ((PFN_vkEndCommandBuffer)real("vkEndCommandBuffer"))(c);
 }
 
 VKAPI_ATTR void VKAPI_CALL vkCmdResetQueryPool(VkCommandBuffer c, VkQueryPool p, uint32_t first, uint32_t n)
 {
-    g_assert_true(recording == c);
+    g_assert_true(is_recording(c));
     ((PFN_vkCmdResetQueryPool)real("vkCmdResetQueryPool"))(c, p, first, n);
 }
 
