@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "gstyonosrefusal.h"
-#include "gstyonosnegotiate.h"
 #include "gstyonosbuffers.h"
+#include "gstyonosnegotiate.h"
 
 #include <gst/allocators/gstdmabuf.h>
 #include <string.h>
@@ -157,8 +157,8 @@ gst_yonos_parse_caps (GstCaps * incaps, GstCaps * outcaps, GstVideoInfo * in,
     GstVideoInfo * out, GError ** error)
 {
   gboolean can_tell_in = gst_yonos_video_info (incaps, in);
-  const GstStructure *s =
-      gst_caps_get_structure (can_tell_in ? outcaps : incaps, 0);
+  GstCaps *caps = can_tell_in ? outcaps : incaps;
+  const GstStructure *s;
   gint width, height;
   gchar *text;
 
@@ -167,7 +167,8 @@ gst_yonos_parse_caps (GstCaps * incaps, GstCaps * outcaps, GstVideoInfo * in,
   /* a format that GStreamer itself does not know, or in memory that hides it */
   if (!gst_yonos_check_frames (incaps, outcaps, error))
     return FALSE;
-  text = gst_structure_to_string (s);
+  s = gst_caps_get_structure (caps, 0);
+  text = gst_caps_to_string (caps);
   if (gst_structure_get_int (s, "width", &width)
       && gst_structure_get_int (s, "height", &height)
       && gst_structure_get_string (s, "format"))

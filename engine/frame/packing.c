@@ -58,16 +58,16 @@ void yonos_frame_unpack(const YonosFramePacking *p, const void *packed, const Yo
     }
 }
 
-guint64 yonos_frame_packing_reach(const YonosFrameFormat *format, const YonosDmaBuf *at)
+guint64 yonos_frame_packing_reach(const YonosFramePacking *packing, const YonosFrameFormat *format,
+                                  const YonosDmaBuf *at)
 {
-    YonosFramePacking packing = yonos_frame_packing(format);
     guint64 sample = yonos_frame_depth(format) > 8 ? 2 : 1, end = 0;
 
-    for (guint k = 0; k < packing.planes; k++) {
+    for (guint k = 0; k < packing->planes; k++) {
         guint64 offset = at->offset[k], stride = at->stride[k];
-        if (offset > G_MAXUINT32 || stride > G_MAXUINT32 || stride < packing.row[k] || (offset | stride) % sample)
+        if (offset > G_MAXUINT32 || stride > G_MAXUINT32 || stride < packing->row[k] || (offset | stride) % sample)
             return 0;
-        end = MAX(end, offset + stride * (packing.rows[k] - 1) + packing.row[k]);
+        end = MAX(end, offset + stride * (packing->rows[k] - 1) + packing->row[k]);
     }
     return end;
 }

@@ -24,4 +24,5 @@ void yonos_frame_unpack(const YonosFramePacking *packing, const void *packed, co
 
 /* Bytes up to the end of the last of the frame's planes where they lie as `at` says; 0: rows overlap, samples of two
  * bytes begin at odd ones, or a place is past 4 GiB. */
-guint64 yonos_frame_packing_reach(const YonosFrameFormat *format, const YonosDmaBuf *at);
+guint64 yonos_frame_packing_reach(const YonosFramePacking *packing, const YonosFrameFormat *format,
+                                  const YonosDmaBuf *at);

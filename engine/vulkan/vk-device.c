@@ -2,13 +2,13 @@
 #include "vulkan/vk-device.h"
 #include "base/error.h"
 #include "vulkan/vk-cache.h"
+#include "vulkan/vk-kernels.h"
 #include "vulkan/vk-tuned.h"
 
 #include <string.h>
 
 #define MAX_DEVICES 16
-#define STORAGE_BUFFERS 8 /* that a kernel has bound */
-#define INVOCATIONS 256   /* of a workgroup that reduces */
+#define INVOCATIONS 256 /* of a workgroup that reduces */
 
 void yonos_vk_set_error(GError **error, VkResult result, const char *call)
 {
@@ -199,7 +199,7 @@ static guint32 enumerate(const YonosVkDevice *d, VkPhysicalDevice devices[MAX_DE
 /* What all kernels ask for; tiles that ask for more are left out one by one. */
 static gboolean kernels_fit(const VkPhysicalDeviceLimits *limits)
 {
-    return limits->maxPerStageDescriptorStorageBuffers >= STORAGE_BUFFERS &&
+    return limits->maxPerStageDescriptorStorageBuffers >= YONOS_VK_BINDINGS &&
            limits->maxComputeWorkGroupInvocations >= INVOCATIONS && limits->maxComputeWorkGroupSize[0] >= INVOCATIONS;
 }
 

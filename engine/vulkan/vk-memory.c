@@ -140,6 +140,19 @@ VkDeviceSize yonos_vk_memory_budget(const YonosVkDevice *d)
     return free_bytes;
 }
 
+gboolean yonos_vk_commands_new(YonosVkDevice *d, VkCommandPool pool, VkCommandBuffer *commands, GError **error)
+{
+    VkCommandBufferAllocateInfo allocate = {.sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_ALLOCATE_INFO,
+                                            .commandPool = pool,
+                                            .level = VK_COMMAND_BUFFER_LEVEL_PRIMARY,
+                                            .commandBufferCount = 1};
+
+    VK(vkAllocateCommandBuffers(d->device, &allocate, commands));
+    return TRUE;
+fail:
+    return FALSE;
+}
+
 gboolean yonos_vk_commands_begin(VkCommandBuffer commands, gboolean once, GError **error)
 {
     VkCommandBufferBeginInfo info = {.sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_BEGIN_INFO,

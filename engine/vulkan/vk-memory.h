@@ -29,6 +29,7 @@ gboolean yonos_vk_buffer_received(YonosVkDevice *d, const YonosVkBuffer *b, GErr
 /* What the driver says is free in the largest heap on the device (VK_EXT_memory_budget), or else four fifths of it. */
 VkDeviceSize yonos_vk_memory_budget(const YonosVkDevice *d);
 
+gboolean yonos_vk_commands_new(YonosVkDevice *d, VkCommandPool pool, VkCommandBuffer *commands, GError **error);
 /* Begins or ends a command buffer between whose runs all memory is seen, whoever wrote it. */
 gboolean yonos_vk_commands_begin(VkCommandBuffer commands, gboolean once, GError **error);
 gboolean yonos_vk_commands_end(VkCommandBuffer commands, GError **error);

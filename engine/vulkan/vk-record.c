@@ -193,20 +193,14 @@ static double most_of_a_submission(void)
 /* A new command buffer; what was recorded before it is done when it begins. */
 static VkCommandBuffer next(YonosVkRecord *r, GError **error)
 {
-    VkCommandBufferAllocateInfo allocate = {.sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_ALLOCATE_INFO,
-                                            .commandPool = r->device->pool,
-                                            .level = VK_COMMAND_BUFFER_LEVEL_PRIMARY,
-                                            .commandBufferCount = 1};
     VkCommandBuffer commands;
 
-    VK(vkAllocateCommandBuffers(r->device->device, &allocate, &commands));
+    if (!yonos_vk_commands_new(r->device, r->device->pool, &commands, error))
+        return VK_NULL_HANDLE;
     g_array_append_val(r->commands, commands);
     g_array_set_size(r->reads, 0);
     g_array_set_size(r->writes, 0);
-    if (yonos_vk_commands_begin(commands, FALSE, error))
-        return commands;
-fail:
-    return VK_NULL_HANDLE;
+    return yonos_vk_commands_begin(commands, FALSE, error) ? commands : VK_NULL_HANDLE;
 }
 
 static gboolean steps_record(YonosVkRecord *r, Step *steps, GError **error)

@@ -91,7 +91,6 @@ static void vulkan_free(YonosExecutor *ex)
         yonos_vk_device_wait(&vk->device, NULL);
         vkDestroyDescriptorPool(vk->device.device, vk->pool, NULL);
         vkDestroyQueryPool(vk->device.device, vk->stamps, NULL);
-        commands_free(vk, g_steal_pointer(&vk->run));
         yonos_vk_kernels_clear(&vk->kernels, &vk->device);
         for (guint k = 0; vk->buffers && k < ex->graph->buffers->len; k++)
             yonos_vk_buffer_clear(&vk->device, &vk->buffers[k]);
@@ -99,27 +98,14 @@ static void vulkan_free(YonosExecutor *ex)
         yonos_vk_buffer_clear(&vk->device, &vk->staging);
         yonos_vk_buffer_clear(&vk->device, &vk->scratch);
     }
+    commands_free(vk, vk->run);
     yonos_vk_device_close(&vk->device);
     for (guint k = 0; vk->uses && k < ex->graph->nodes->len; k++)
         g_free(vk->uses[k].text);
     g_free(vk->uses);
-    g_clear_pointer(&vk->run, g_array_unref);
     yonos_graph_free(vk->fused);
     g_free(vk->buffers);
     g_free(vk);
-}
-
-static gboolean commands_new(YonosVkExecutor *vk, VkCommandBuffer *commands, GError **error)
-{
-    VkCommandBufferAllocateInfo allocate = {.sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_ALLOCATE_INFO,
-                                            .commandPool = vk->device.pool,
-                                            .level = VK_COMMAND_BUFFER_LEVEL_PRIMARY,
-                                            .commandBufferCount = 1};
-
-    VK(vkAllocateCommandBuffers(vk->device.device, &allocate, commands));
-    return TRUE;
-fail:
-    return FALSE;
 }
 
 /* None where the queue has no clock, or nothing runs. */
@@ -166,7 +152,7 @@ static gboolean memory_make(YonosVkExecutor *vk, const YonosPlan *plan, GError *
 {
     const YonosGraph *graph = vk->base.graph;
 
-    if (!commands_new(vk, &vk->copy, error) || !buffer_make(vk, &vk->staging, STAGING_BYTES, YONOS_VK_STAGING, error) ||
+    if (!yonos_vk_commands_new(&vk->device, vk->device.pool, &vk->copy, error) || !buffer_make(vk, &vk->staging, STAGING_BYTES, YONOS_VK_STAGING, error) ||
         !buffer_make(vk, &vk->arena, plan->arena_size * vk->base.element_size, YONOS_VK_STORAGE, error) ||
         !yonos_vk_commands_begin(vk->copy, TRUE, error))
         return FALSE;

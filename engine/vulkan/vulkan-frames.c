@@ -155,9 +155,6 @@ static gboolean slot_make(YonosVulkanFrames *f, Slot *s, GError **error)
     YonosVkDevice *d = &f->vk->device;
     VkCommandBuffer *commands[] = {&s->upload, &s->before, &s->after, &s->download};
     VkCommandPool pools[] = {d->upload_pool, d->pool, d->pool, d->download_pool};
-    VkCommandBufferAllocateInfo allocate = {.sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_ALLOCATE_INFO,
-                                            .level = VK_COMMAND_BUFFER_LEVEL_PRIMARY,
-                                            .commandBufferCount = 1};
     VkFenceCreateInfo fence = {.sType = VK_STRUCTURE_TYPE_FENCE_CREATE_INFO};
     gsize in = f->planes.in_packing.size, out = f->planes.out_packing.size;
 
@@ -165,10 +162,9 @@ static gboolean slot_make(YonosVulkanFrames *f, Slot *s, GError **error)
         !buffer_make(f, &s->out, out, YONOS_VK_SHARED, error) ||
         !buffer_make(f, &s->received, out, YONOS_VK_STAGING, error) || !sets_make(f, s, error))
         return FALSE;
-    for (guint k = 0; k < G_N_ELEMENTS(commands); k++) {
-        allocate.commandPool = pools[k];
-        VK(vkAllocateCommandBuffers(d->device, &allocate, commands[k]));
-    }
+    for (guint k = 0; k < G_N_ELEMENTS(commands); k++)
+        if (!yonos_vk_commands_new(d, pools[k], commands[k], error))
+            return FALSE;
     VK(vkCreateFence(d->device, &fence, NULL, &s->done));
     return semaphores_make(f, s, error);
 fail:
@@ -359,7 +355,7 @@ static void forget_import(YonosVulkanFrames *f, Slot *s)
 gboolean yonos_vulkan_frames_import(YonosVulkanFrames *f, const YonosDmaBuf *from)
 {
     Slot *s = newest(f);
-    guint64 size = from ? yonos_frame_packing_reach(&f->params.in, from) : 0;
+    guint64 size = from ? yonos_frame_packing_reach(&f->planes.in_packing, &f->params.in, from) : 0;
 
     forget_import(f, s);
     if (!size || !yonos_vk_import(&f->vk->device, from->fd, size, &s->imported))
@@ -382,7 +378,7 @@ gboolean yonos_vulkan_frames_begin(YonosVulkanFrames *f, const YonosFrame *in, G
                copy_shared(s->from, &s->in, &f->planes.in_packing, error);
     if (!s->imported.buffer)
         yonos_frame_pack(&f->planes.in_packing, in, s->sent.map);
-    return yonos_vk_buffer_sent(&f->vk->device, &s->sent, error) &&
+    return (s->imported.buffer || yonos_vk_buffer_sent(&f->vk->device, &s->sent, error)) &&
            record_copy(f, s, s->upload, s->imported.buffer ? NULL : &s->sent, &s->in, UPLOAD, error) &&
            submit(f, f->vk->device.upload, 1, &s->upload, VK_NULL_HANDLE, s->uploaded, VK_NULL_HANDLE, error);
 fail:
@@ -575,7 +571,7 @@ gboolean yonos_vulkan_frames_collect(YonosVulkanFrames *f, const YonosFrame *out
         return FALSE;
     }
     if (!wait(f, s, error) || !times_read(f, s, times, error) ||
-        !yonos_vk_buffer_received(&f->vk->device, &s->received, error)) {
+        (out && !yonos_vk_buffer_received(&f->vk->device, &s->received, error))) {
         recover(f, s);
         return FALSE;
     }
