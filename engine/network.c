@@ -287,7 +287,7 @@ static YonosVulkanOptions vulkan_options(const YonosNetwork *net, const char *na
                                   .shared = net->params.shared,
                                   .half = YONOS_VULKAN_HALF_ON_GPU,
                                   .max_memory = net->params.max_memory,
-                                  .no_matrices = net->no_matrices};
+                                  .matrices = net->matrices};
 
     if (net->single)
         options.half = YONOS_VULKAN_SINGLE;
@@ -391,18 +391,23 @@ static gboolean use(YonosNetwork *net, MakeExecutor *make, const char *name, GEr
 /* What of the device is not used, where a kernel is wrong, so that its others still are; FALSE: nothing helps. */
 static gboolean avoid(YonosNetwork *net, YonosFault fault, const char *kernel)
 {
-    const char *what = fault == YONOS_FAULT_PLANES     ? "frames, so they are converted on the CPU"
-                       : fault == YONOS_FAULT_MATRICES ? "cooperative matrices, so it goes without"
-                                                       : "half precision, so single is used";
+    const char *what;
 
-    if (fault == YONOS_FAULT_PLANES)
+    if (fault == YONOS_FAULT_PLANES) {
         net->no_planes = TRUE;
-    else if (fault == YONOS_FAULT_MATRICES && !net->no_matrices)
-        net->no_matrices = TRUE;
-    else if (fault >= YONOS_FAULT_HALF && !net->single)
+        what = "frames, so they are converted on the CPU";
+    } else if (fault == YONOS_FAULT_FREE_MATRICES && net->matrices == YONOS_VULKAN_MATRICES) {
+        net->matrices = YONOS_VULKAN_FIXED_MATRICES;
+        what = "cooperative matrices of free size, so others are used";
+    } else if (fault >= YONOS_FAULT_MATRICES && net->matrices != YONOS_VULKAN_NO_MATRICES) {
+        net->matrices = YONOS_VULKAN_NO_MATRICES;
+        what = "cooperative matrices, so it goes without";
+    } else if (fault >= YONOS_FAULT_HALF && !net->single) {
         net->single = TRUE;
-    else
+        what = "half precision, so single is used";
+    } else {
         return FALSE;
+    }
     g_free(net->note);
     net->note = g_strdup_printf("The GPU (%s) cannot be trusted with %s. %s", net->device.name, what, kernel);
     return TRUE;

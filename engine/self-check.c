@@ -249,6 +249,8 @@ static gboolean compare(const Check *c, guint k, gboolean *wrong, float *right, 
 
 static YonosFault fault_of(const Check *c, guint k)
 {
+    if (strstr(g_ptr_array_index(c->kernels, k), "coopmat2"))
+        return YONOS_FAULT_FREE_MATRICES;
     if (strstr(g_ptr_array_index(c->kernels, k), "coopmat"))
         return YONOS_FAULT_MATRICES;
     return c->checked->element_size < sizeof(float) ? YONOS_FAULT_HALF : YONOS_FAULT_KERNEL;

@@ -10,9 +10,10 @@
 typedef enum {
     YONOS_FAULT_NONE, /* the check itself failed */
     YONOS_FAULT_KERNEL,
-    YONOS_FAULT_HALF,     /* a kernel of half precision */
-    YONOS_FAULT_MATRICES, /* one with cooperative matrices */
-    YONOS_FAULT_PLANES,   /* a shader that converts frames */
+    YONOS_FAULT_HALF,          /* a kernel of half precision */
+    YONOS_FAULT_MATRICES,      /* one with cooperative matrices */
+    YONOS_FAULT_FREE_MATRICES, /* of free size */
+    YONOS_FAULT_PLANES,        /* a shader that converts frames */
 } YonosFault;
 
 /* Runs each different kernel of an executor (shader, constants with its tile, precision, operands) once, on small tensors

@@ -24,7 +24,7 @@ def includes(path):
 
 
 def target(defines):
-    return 'vulkan1.2' if '-DCOOPMAT' in defines else 'vulkan1.1'
+    return 'vulkan1.3' if '-DCOOPMAT2' in defines else 'vulkan1.2' if '-DCOOPMAT' in defines else 'vulkan1.1'
 
 
 def spirv(glslang, source, store, defines):

@@ -143,6 +143,12 @@ void result(int row, int column, vec4 v)
         store_pixel(first_row + row, first_column + column, v);
 }
 
+void result_one(int row, int column, float v)
+{
+    if (first_row + row < pixels())
+        store_one(first_row + row, first_column + column, v);
+}
+
 void main()
 {
     int column_tiles = (columns() + BN - 1) / BN;

@@ -86,36 +86,45 @@ int columns()
 int depth_of(Source s) { return s.kernel.y * s.kernel.x * s.channels; }
 
 #ifdef DATA
+void store_one(int pixel, int channel, float v)
+{
+    if (channel < p.y.c)
+        store(pixel_at(pixel) * uint(p.y.c) + uint(channel), v);
+}
+
 void store_pixel(int pixel, int channel, vec4 v)
 {
-    uint at = pixel_at(pixel) * uint(p.y.c) + uint(channel);
-
-    if ((QUADS & 4u) != 0u) {
-        if (channel < p.y.c)
-            quads_out[(p.base[6] + at) / 4] = STORE4(v);
-    } else {
-        for (int k = 0; k < 4 && channel + k < p.y.c; k++)
-            store(at + uint(k), v[k]);
+    if ((QUADS & 4u) == 0u) {
+        for (int k = 0; k < 4; k++)
+            store_one(pixel, channel + k, v[k]);
+    } else if (channel < p.y.c) {
+        quads_out[(p.base[6] + pixel_at(pixel) * uint(p.y.c) + uint(channel)) / 4] = STORE4(v);
     }
 }
 #else
+void store_one(int pixel, int channel, float v)
+{
+    uint at = uint(pixel) * uint(p.y.c) + uint(channel);
+
+    if (channel >= p.w.c)
+        return;
+    if ((FUSED & 2u) != 0u)
+        store_shuffled(pixel / grid.x / grid.y, ivec2(pixel % grid.x, pixel / grid.x % grid.y), channel, v);
+    else
+        store(at, finished(at, uint(channel), v));
+}
+
 void store_pixel(int pixel, int channel, vec4 v)
 {
     uint at = uint(pixel) * uint(p.y.c) + uint(channel);
 
-    if ((FUSED & 2u) != 0u) {
-        for (int k = 0; k < 4 && channel + k < p.w.c; k++)
-            store_shuffled(pixel / grid.x / grid.y, ivec2(pixel % grid.x, pixel / grid.x % grid.y), channel + k, v[k]);
-        return;
-    }
-    for (int k = 0; k < 4 && channel + k < p.y.c; k++)
-        v[k] = finished(at + uint(k), uint(channel + k), v[k]);
-    if ((QUADS & 4u) != 0u) {
-        if (channel < p.y.c)
-            quads_out[(p.base[6] + at) / 4] = STORE4(v);
-    } else {
-        for (int k = 0; k < 4 && channel + k < p.y.c; k++)
-            store(at + uint(k), v[k]);
+    if ((FUSED & 2u) != 0u || (QUADS & 4u) == 0u) {
+        for (int k = 0; k < 4; k++)
+            store_one(pixel, channel + k, v[k]);
+    } else if (channel < p.y.c) {
+        for (int k = 0; k < 4; k++)
+            v[k] = finished(at + uint(k), uint(channel + k), v[k]);
+        quads_out[(p.base[6] + at) / 4] = STORE4(v);
     }
 }
 #endif

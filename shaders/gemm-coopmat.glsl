@@ -1,38 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The product of gemm.glsl by cooperative matrices: fp16 factors, fp32 sums. A subgroup keeps TM by TN sums. Each tile
- * lies as its fours are fetched, and the matrices are loaded by rows or by columns. */
+/* The product of gemm.glsl by cooperative matrices: fp16 factors, fp32 sums. A subgroup keeps TM by TN sums. */
 
 layout(constant_id = 8) const int M = 16; /* of the device's matrices: M x K times K x N */
 layout(constant_id = 9) const int N = 16;
 layout(constant_id = 10) const int K = 16;
 
-/* fours a line, and 16 bytes more against bank conflicts */
-#ifdef A_WIDE
-const int A_ROW = BM / 4 + 2, A_LINES = BK;
-#else
-const int A_ROW = BK / 4 + 2, A_LINES = BM;
-#endif
-#ifdef B_DEEP
-const int B_ROW = BK / 4 + 2, B_LINES = BN;
-#else
-const int B_ROW = BN / 4 + 2, B_LINES = BK;
-#endif
-const int DOWN = BM / TM, ACROSS = BN / TN; /* subgroups */
-shared f16vec4 a_tile[A_LINES * A_ROW], b_tile[B_LINES * B_ROW];
+#include "coopmat-tiles.glsl"
 shared vec4 finished_tile[DOWN * ACROSS * M * N / 4];
 
 coopmat<float, gl_ScopeSubgroup, M, N, gl_MatrixUseAccumulator> sums[TM / M * (TN / N)];
-
-int subgroup_row() { return int(gl_SubgroupID) / ACROSS * TM; }
-int subgroup_column() { return int(gl_SubgroupID) % ACROSS * TN; }
-
-void put()
-{
-    [[unroll]] for (int r = 0; r < LOADS_A; r++)
-        a_tile[a_down(r) * A_ROW + a_across(r) / 4] = next_a[r];
-    [[unroll]] for (int r = 0; r < LOADS_B; r++)
-        b_tile[b_down(r) * B_ROW + b_across(r) / 4] = next_b[r];
-}
 
 void clear()
 {
@@ -46,7 +22,7 @@ void multiply()
         coopmat<float16_t, gl_ScopeSubgroup, M, K, gl_MatrixUseA> a[TM / M];
         coopmat<float16_t, gl_ScopeSubgroup, K, N, gl_MatrixUseB> b;
         [[unroll]] for (int i = 0; i < TM / M; i++) {
-            int row = subgroup_row() + i * M;
+            int row = part_row() + i * M;
 #ifdef A_WIDE
             coopMatLoad(a[i], a_tile, k * A_ROW + row / 4, A_ROW, gl_CooperativeMatrixLayoutColumnMajor);
 #else
@@ -54,7 +30,7 @@ void multiply()
 #endif
         }
         [[unroll]] for (int j = 0; j < TN / N; j++) {
-            int column = subgroup_column() + j * N;
+            int column = part_column() + j * N;
 #ifdef B_DEEP
             coopMatLoad(b, b_tile, column * B_ROW + k / 4, B_ROW, gl_CooperativeMatrixLayoutColumnMajor);
 #else
@@ -77,7 +53,7 @@ void finish()
             coopMatStore(sums[i * (TN / N) + j], finished_tile, own, N / 4, gl_CooperativeMatrixLayoutRowMajor);
             subgroupBarrier();
             for (int at = int(gl_SubgroupInvocationID); at < M * N / 4; at += int(gl_SubgroupSize))
-                result(subgroup_row() + i * M + at / (N / 4), subgroup_column() + j * N + at % (N / 4) * 4,
+                result(part_row() + i * M + at / (N / 4), part_column() + j * N + at % (N / 4) * 4,
                        finished_tile[own + at]);
         }
 }

@@ -231,7 +231,7 @@ static void test_rows(gconstpointer data)
 static void test_bounds(void)
 {
     YonosVkProduct product = yonos_vk_block_product(shapes[1], TRUE);
-    YonosVkDevice d = {.features = {.coopmat = TRUE, .m = 16, .n = 16, .k = 16, .subgroup = 32}};
+    YonosVkDevice d = {.features = {.coopmat = TRUE, .fixed = {16, 16, 16}, .subgroup = 32}};
     static const struct {
         guint32 bytes;
         guint rows;

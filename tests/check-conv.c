@@ -298,12 +298,20 @@ static const char *refusal(guint row)
     yonos_vk_device_open(&d, &(YonosVulkanOptions){.device = tested_device(), .half = YONOS_VULKAN_HALF}, NULL);
     if (tile->kind == YONOS_VK_COOPMAT && !d.features.coopmat)
         why = "the device has no cooperative matrices";
+    else if (tile->kind == YONOS_VK_COOPMAT2 && !d.features.free.part.m)
+        why = "the device has none of free size";
+    else if (tile->kind == YONOS_VK_COOPMAT2_WHOLE && !d.features.free.whole.m)
+        why = "the device has none of a workgroup's";
     else if (d.device && yonos_vk_tile_choose(&d, &product, -1) != row)
         why = "the tile is too large for the device";
+    else if (tile->kind == YONOS_VK_COOPMAT2 && tile->own_rows > 16 && !g_test_thorough() &&
+             d.properties.deviceType == VK_PHYSICAL_DEVICE_TYPE_CPU)
+        why = "software drivers compile it for minutes; -m thorough";
     else if (tile->kind == YONOS_VK_COOPMAT)
-        g_test_message("cooperative matrices of %u x %u x %u, subgroups of %u", d.features.m, d.features.n,
-                       d.features.k, d.features.subgroup);
-    if (!d.features.coopmat && tile->kind == YONOS_VK_COOPMAT && g_getenv("YONOS_TEST_COOPMAT"))
+        g_test_message("cooperative matrices of %u x %u x %u, subgroups of %u", d.features.fixed.m, d.features.fixed.n,
+                       d.features.fixed.k, d.features.subgroup);
+    if ((tile->kind == YONOS_VK_COOPMAT && !d.features.coopmat && g_getenv("YONOS_TEST_COOPMAT")) ||
+        (tile->kind == YONOS_VK_COOPMAT2 && !d.features.free.part.m && !g_strcmp0(g_getenv("YONOS_TEST_COOPMAT"), "2")))
         g_error("%s", why);
     yonos_vk_device_close(&d);
     return why;
@@ -312,7 +320,7 @@ static const char *refusal(guint row)
 static void check_tile(guint row)
 {
     static const char *const fills[] = {"uniform", "mixed"};
-    gboolean coopmat = yonos_vk_tile_row(row)->kind == YONOS_VK_COOPMAT;
+    gboolean coopmat = yonos_vk_tile_has_matrices(yonos_vk_tile_row(row));
 
     for (Fill how = 0; how < FILL_COUNT; how++) {
         GRand *rand = g_rand_new_with_seed(SEED);

@@ -17,16 +17,17 @@
 
 typedef struct {
     const char *name;                                /* of the environment variable; NULL: none is set */
-    gboolean half, wide, matrices, subgroups, fused; /* what it leaves, where it is there */
+    gboolean half, wide, matrices, free, subgroups, fused; /* what it leaves, where it is there */
 } Switch;
 
 static const Switch switches[] = {
-    {NULL, TRUE, TRUE, TRUE, TRUE, TRUE},
-    {"YONOS_DISABLE_F16", FALSE, FALSE, FALSE, TRUE, TRUE},
-    {"YONOS_DISABLE_WIDE", TRUE, FALSE, TRUE, TRUE, TRUE},
-    {"YONOS_DISABLE_COOPMAT", TRUE, TRUE, FALSE, TRUE, TRUE},
-    {"YONOS_DISABLE_SUBGROUPS", TRUE, TRUE, FALSE, FALSE, TRUE},
-    {"YONOS_DISABLE_FUSION", TRUE, TRUE, TRUE, TRUE, FALSE},
+    {NULL, TRUE, TRUE, TRUE, TRUE, TRUE, TRUE},
+    {"YONOS_DISABLE_F16", FALSE, FALSE, FALSE, FALSE, TRUE, TRUE},
+    {"YONOS_DISABLE_WIDE", TRUE, FALSE, TRUE, TRUE, TRUE, TRUE},
+    {"YONOS_DISABLE_COOPMAT", TRUE, TRUE, FALSE, FALSE, TRUE, TRUE},
+    {"YONOS_DISABLE_COOPMAT2", TRUE, TRUE, TRUE, FALSE, TRUE, TRUE},
+    {"YONOS_DISABLE_SUBGROUPS", TRUE, TRUE, FALSE, FALSE, FALSE, TRUE},
+    {"YONOS_DISABLE_FUSION", TRUE, TRUE, TRUE, TRUE, TRUE, FALSE},
 };
 
 static YonosGraph *network(void)
@@ -170,11 +171,13 @@ static void test_switch(gconstpointer data)
     g_assert_cmpint(left.half, ==, all.half && s->half);
     g_assert_cmpint(left.wide, ==, all.wide && s->wide);
     g_assert_cmpint(left.coopmat, ==, all.coopmat && s->matrices);
+    g_assert_cmpint(left.coopmat2, ==, all.coopmat2 && s->free);
     g_assert_cmpint(left.subgroups, ==, all.subgroups && s->subgroups);
-    g_test_message("left: fp16 %d of %d, cooperative matrices %d of %d, subgroups %d of %d", left.half, all.half,
-                   left.coopmat, all.coopmat, left.subgroups, all.subgroups);
+    g_test_message("left: fp16 %d of %d, cooperative matrices %d of %d, of free size %d of %d, subgroups %d of %d",
+                   left.half, all.half, left.coopmat, all.coopmat, left.coopmat2, all.coopmat2, left.subgroups,
+                   all.subgroups);
     /* which software drivers do not choose: with cooperative matrices, or without, both in eights */
-    g_setenv("YONOS_TILE", left.coopmat ? "7" : "4", TRUE);
+    g_setenv("YONOS_TILE", left.coopmat2 ? "13" : left.coopmat ? "7" : "4", TRUE);
     g = network();
     check(g, FALSE, s, &left);
     yonos_graph_free(g);

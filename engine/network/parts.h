@@ -25,7 +25,8 @@ struct YonosNetwork {
     YonosTensorId z; /* the noise; {1, h, w, channels} */
     YonosDeviceInfo device;
     char *note;
-    gboolean no_matrices, single, no_planes; /* no cooperative matrices, half precision, frames, since they are wrong */
+    guint matrices;             /* YonosVulkanMatrices: not all, */
+    gboolean single, no_planes; /* no half precision, frames, since they are wrong */
     gboolean no_bf16;                        /* the same, of the CPU's */
     float *x_window, *y_window, *z_window; /* with tiles: what goes into the executor and comes out */
     float *made;                           /* the tiles, where the picture is reduced afterwards */

@@ -38,14 +38,14 @@ static guint32 invocations_of(const YonosVkDevice *d, const Tile *t)
 static guint64 shared_bytes(const YonosVkDevice *d, const Tile *t, const YonosVkProduct *product)
 {
     guint64 fours = product->columns / 4, x_row = t->width + 4, m_row = t->width + 2;
-    guint32 unit = DOWN * d->features.m, middles;
+    guint32 unit = DOWN * d->features.fixed.m, middles;
     guint64 x_rows = 4 * over(t->height + 2, 4) + 2, m_rows = 4 * over(t->height, 4) + 2;
 
     if (t->kind == YONOS_VK_TILED)
         return fours * (x_rows * x_row + m_rows * m_row) * (product->half ? 8 : 16);
     middles = over((t->height + 2) * x_row, unit) * unit;
     return (middles + 2 * x_row + 2 + middles + unit + 2) * (fours + 2) * 8 +
-           (guint64)t->parts * d->features.m * d->features.n * sizeof(float);
+           (guint64)t->parts * d->features.fixed.m * d->features.fixed.n * sizeof(float);
 }
 
 gboolean yonos_vk_block_can_run(const YonosVkDevice *d, guint row, const YonosVkProduct *product)
@@ -59,8 +59,8 @@ gboolean yonos_vk_block_can_run(const YonosVkDevice *d, guint row, const YonosVk
     if (row >= G_N_ELEMENTS(tiles) || product->kind != YONOS_VK_BLOCK || channels % 4)
         return FALSE;
     if (tiles[row].kind == YONOS_VK_COOPMAT &&
-        (!f->coopmat || !product->half || channels % f->n || channels % f->k || channels % 8 ||
-         DOWN * channels / f->n > MOST_SUMS))
+        (!f->coopmat || !product->half || channels % f->fixed.n || channels % f->fixed.k || channels % 8 ||
+         DOWN * channels / f->fixed.n > MOST_SUMS))
         return FALSE;
     return invocations_of(d, &tiles[row]) <=
                MIN(limits->maxComputeWorkGroupInvocations, limits->maxComputeWorkGroupSize[0]) &&
@@ -116,9 +116,9 @@ void yonos_vk_plan_residual_block(const YonosVkDevice *d, gboolean half, YonosVk
     pass->constants[4] = (guint32)y.c;
     if (pass->whole_subgroups) {
         pass->constants[5] = t->parts;
-        pass->constants[8] = d->features.m;
-        pass->constants[9] = d->features.n;
-        pass->constants[10] = d->features.k;
+        pass->constants[8] = d->features.fixed.m;
+        pass->constants[9] = d->features.fixed.n;
+        pass->constants[10] = d->features.fixed.k;
     }
     pass->groups[0] = (guint32)y.n * over((guint64)y.h, t->height) * over((guint64)y.w, t->width);
 }

@@ -3,6 +3,8 @@
 
 #define PIXELS 4 /* of shaders/conv.comp */
 #define MOST_SCRATCH (64 << 20)
+#define SCOPE_WORKGROUP 2
+#define SCOPE_SUBGROUP 3 /* of SPIR-V */
 #define WANTED_GROUPS 512 /* a few for each of the largest GPU's multiprocessors */
 
 static guint32 over(guint64 n, guint64 by)
@@ -122,14 +124,21 @@ static guint32 quads_of(const YonosVkDevice *d, YonosVkProductKind kind, const Y
            a << 3 | b << 4;
 }
 
-/* Constants of shaders/gemm.glsl, and the shader or its twin with cooperative matrices. */
+/* A shader and its twins with cooperative matrices. */
+typedef struct {
+    YonosVkShader tiled, coopmat, coopmat2;
+} Shaders;
+#define SHADERS(tiled, name)                                                                                           \
+    (&(const Shaders){YONOS_VK_SHADER_##tiled, YONOS_VK_SHADER_##name##_coopmat, YONOS_VK_SHADER_##name##_coopmat2})
+
+/* The one for a tile, and the constants of shaders/gemm.glsl. */
 static void tile_set(const YonosVkDevice *d, YonosVkPass *pass, const YonosVkProduct *product, const YonosVkTile *tile,
-                     YonosVkShader tiled, YonosVkShader coopmat)
+                     const Shaders *shaders)
 {
     guint32 *c = pass->constants;
 
-    pass->whole_subgroups = tile->kind == YONOS_VK_COOPMAT;
-    pass->shader = pass->whole_subgroups ? coopmat : tiled;
+    pass->whole_subgroups = yonos_vk_tile_has_matrices(tile);
+    pass->shader = shaders->tiled;
     c[1] = yonos_vk_tile_invocations(d, tile);
     c[2] = tile->rows;
     c[3] = tile->columns;
@@ -137,10 +146,14 @@ static void tile_set(const YonosVkDevice *d, YonosVkPass *pass, const YonosVkPro
     c[5] = tile->own_rows;
     c[6] = tile->own_columns;
     c[7] = quads_of(d, product->kind, &pass->push, tile, product->half);
-    if (pass->whole_subgroups) {
-        c[8] = d->features.m;
-        c[9] = d->features.n;
-        c[10] = d->features.k;
+    if (tile->kind == YONOS_VK_COOPMAT) {
+        pass->shader = shaders->coopmat;
+        c[8] = d->features.fixed.m;
+        c[9] = d->features.fixed.n;
+        c[10] = d->features.fixed.k;
+    } else if (pass->whole_subgroups) {
+        pass->shader = shaders->coopmat2;
+        c[8] = tile->kind == YONOS_VK_COOPMAT2 ? SCOPE_SUBGROUP : SCOPE_WORKGROUP;
     }
 }
 
@@ -167,7 +180,7 @@ void yonos_vk_plan_conv(const YonosVkDevice *d, gboolean half, YonosVkDispatch *
         plan_direct(pass);
         return;
     }
-    tile_set(d, pass, &product, tile, YONOS_VK_SHADER_conv_tiled, YONOS_VK_SHADER_conv_coopmat);
+    tile_set(d, pass, &product, tile, SHADERS(conv_tiled, conv));
     pass->constants[0] = fused(push);
     pass->groups[0] = over(product.rows, tile->rows);
     pass->groups[2] = over(product.columns, tile->columns);
@@ -180,7 +193,7 @@ void yonos_vk_plan_conv_data(const YonosVkDevice *d, gboolean half, YonosVkDispa
     YonosVkProduct product;
     const YonosVkTile *tile = tile_choose(d, YONOS_OP_CONV_DATA, half, dispatch, &product);
 
-    tile_set(d, pass, &product, tile, YONOS_VK_SHADER_conv_data, YONOS_VK_SHADER_conv_data_coopmat);
+    tile_set(d, pass, &product, tile, SHADERS(conv_data, conv_data));
     pass->groups[0] = over(product.rows, tile->rows);
     pass->groups[2] = over(product.columns, tile->columns) * stride * stride;
 }
@@ -220,7 +233,7 @@ void yonos_vk_plan_conv_weights(const YonosVkDevice *d, gboolean half, YonosVkDi
     const YonosVkTile *tile = tile_choose(d, YONOS_OP_CONV_WEIGHTS, half, dispatch, &product);
     guint32 row_tiles = over(product.rows, tile->rows), column_tiles = over(product.columns, tile->columns);
 
-    tile_set(d, pass, &product, tile, YONOS_VK_SHADER_conv_weights, YONOS_VK_SHADER_conv_weights_coopmat);
+    tile_set(d, pass, &product, tile, SHADERS(conv_weights, conv_weights));
     share_out(push, product.depth, 4 * tile->depth, (guint64)row_tiles * column_tiles, yonos_shape_elements(push->y));
     pass->groups[0] = row_tiles;
     pass->groups[2] = column_tiles * push->shares;

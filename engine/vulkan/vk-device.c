@@ -266,7 +266,8 @@ static gboolean features_choose(YonosVkDevice *d, const YonosVulkanOptions *opti
         wanted != YONOS_VULKAN_SINGLE && (wanted == YONOS_VULKAN_HALF || is_real(&d->properties)) && d->features.half;
     /* no more is asked of the driver than what will be used */
     d->features.half = d->half;
-    d->features.coopmat = d->features.coopmat && d->half && !options->no_matrices;
+    d->features.coopmat = d->features.coopmat && d->half && options->matrices != YONOS_VULKAN_NO_MATRICES;
+    d->features.coopmat2 = d->features.coopmat2 && d->features.coopmat && options->matrices == YONOS_VULKAN_MATRICES;
     if (d->half || wanted != YONOS_VULKAN_HALF)
         return TRUE;
     g_set_error(error, YONOS_ERROR, YONOS_ERROR_UNSUPPORTED,

@@ -3,36 +3,11 @@
 
 #include <string.h>
 
-/* Debian 12's headers are older than the extension. */
-#ifndef VK_KHR_cooperative_matrix
-#define VK_KHR_COOPERATIVE_MATRIX_EXTENSION_NAME "VK_KHR_cooperative_matrix"
-#define VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_COOPERATIVE_MATRIX_FEATURES_KHR ((VkStructureType)1000506000)
-#define VK_STRUCTURE_TYPE_COOPERATIVE_MATRIX_PROPERTIES_KHR ((VkStructureType)1000506001)
-#define VK_COMPONENT_TYPE_FLOAT16_KHR 0
-#define VK_COMPONENT_TYPE_FLOAT32_KHR 1
-#define VK_SCOPE_SUBGROUP_KHR 3
-typedef struct {
-    VkStructureType sType;
-    void *pNext;
-    uint32_t MSize, NSize, KSize, AType, BType, CType, ResultType;
-    VkBool32 saturatingAccumulation;
-    uint32_t scope;
-} VkCooperativeMatrixPropertiesKHR;
-typedef struct {
-    VkStructureType sType;
-    void *pNext;
-    VkBool32 cooperativeMatrix, cooperativeMatrixRobustBufferAccess;
-} VkPhysicalDeviceCooperativeMatrixFeaturesKHR;
-typedef VkResult(VKAPI_PTR *PFN_vkGetPhysicalDeviceCooperativeMatrixPropertiesKHR)(VkPhysicalDevice, uint32_t *,
-                                                                                   VkCooperativeMatrixPropertiesKHR *);
-#endif
-
 /* what memory of others takes */
 static const char *const importers[] = {VK_KHR_EXTERNAL_MEMORY_FD_EXTENSION_NAME,
                                         VK_EXT_EXTERNAL_MEMORY_DMA_BUF_EXTENSION_NAME,
                                         VK_EXT_QUEUE_FAMILY_FOREIGN_EXTENSION_NAME};
 
-#define MOST_MATRICES 64
 #define INTEL 0x8086
 
 static gboolean hidden(const char *variable)
@@ -64,9 +39,11 @@ typedef struct {
     VkPhysicalDeviceShaderFloat16Int8Features half;
     VkPhysicalDeviceCooperativeMatrixFeaturesKHR matrix;
     VkPhysicalDeviceSubgroupSizeControlFeatures size;
+    VkPhysicalDeviceCooperativeMatrix2FeaturesNV free;
+    VkPhysicalDeviceMaintenance4Features maintenance; /* compilers give its LocalSizeId to SPIR-V that has `free` */
 } Chain;
 
-static void chain_make(Chain *c, gboolean matrices, gboolean sizes)
+static void chain_make(Chain *c, gboolean matrices, gboolean sizes, gboolean free)
 {
     memset(c, 0, sizeof *c);
     c->root.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2;
@@ -83,38 +60,11 @@ static void chain_make(Chain *c, gboolean matrices, gboolean sizes)
     c->half.pNext = &c->matrix;
     if (sizes)
         c->matrix.pNext = &c->size;
-}
-
-/* The largest that every tile of vk-tile.c can be made of. */
-static gboolean find_matrices(VkInstance instance, VkPhysicalDevice physical, YonosVkFeatures *f)
-{
-    PFN_vkGetPhysicalDeviceCooperativeMatrixPropertiesKHR get =
-        (PFN_vkGetPhysicalDeviceCooperativeMatrixPropertiesKHR)vkGetInstanceProcAddr(
-            instance, "vkGetPhysicalDeviceCooperativeMatrixPropertiesKHR");
-    VkCooperativeMatrixPropertiesKHR list[MOST_MATRICES] = {{0}};
-    uint32_t n = MOST_MATRICES;
-    gboolean found = FALSE;
-
-    for (uint32_t k = 0; k < n; k++)
-        list[k].sType = VK_STRUCTURE_TYPE_COOPERATIVE_MATRIX_PROPERTIES_KHR;
-    if (!get || get(physical, &n, list) < 0)
-        return FALSE;
-    for (uint32_t k = 0; k < n; k++) {
-        const VkCooperativeMatrixPropertiesKHR *p = &list[k];
-        if ((int)p->AType != VK_COMPONENT_TYPE_FLOAT16_KHR || (int)p->BType != VK_COMPONENT_TYPE_FLOAT16_KHR ||
-            (int)p->CType != VK_COMPONENT_TYPE_FLOAT32_KHR || (int)p->ResultType != VK_COMPONENT_TYPE_FLOAT32_KHR ||
-            (int)p->scope != VK_SCOPE_SUBGROUP_KHR || p->MSize % 4 || p->NSize % 4 || p->KSize % 4)
-            continue;
-        if (p->MSize > 16 || p->NSize > 16 || p->KSize > 32)
-            continue;
-        if (found && p->MSize * p->NSize * p->KSize <= f->m * f->n * f->k)
-            continue;
-        f->m = p->MSize;
-        f->n = p->NSize;
-        f->k = p->KSize;
-        found = TRUE;
-    }
-    return found;
+    c->free.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_COOPERATIVE_MATRIX_2_FEATURES_NV;
+    c->free.pNext = &c->maintenance;
+    c->maintenance.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_MAINTENANCE_4_FEATURES;
+    if (free)
+        *(sizes ? &c->size.pNext : &c->matrix.pNext) = &c->free;
 }
 
 static void find_subgroups(VkPhysicalDevice physical, gboolean sizes, YonosVkFeatures *f)
@@ -158,7 +108,7 @@ static gboolean find_importers(VkPhysicalDevice physical)
 
 void yonos_vk_features_find(VkInstance instance, VkPhysicalDevice physical, YonosVkFeatures *f)
 {
-    gboolean matrices, sizes;
+    gboolean matrices, sizes, free;
     VkPhysicalDeviceProperties properties;
     Chain c;
 
@@ -167,31 +117,43 @@ void yonos_vk_features_find(VkInstance instance, VkPhysicalDevice physical, Yono
     matrices = properties.apiVersion >= VK_API_VERSION_1_2 &&
                has_extension(physical, VK_KHR_COOPERATIVE_MATRIX_EXTENSION_NAME);
     sizes = matrices && properties.apiVersion >= VK_API_VERSION_1_3;
-    chain_make(&c, matrices, sizes);
+    free = sizes && has_extension(physical, VK_NV_COOPERATIVE_MATRIX_2_EXTENSION_NAME);
+    chain_make(&c, matrices, sizes, free);
     vkGetPhysicalDeviceFeatures2(physical, &c.root);
     find_subgroups(physical, sizes && c.size.subgroupSizeControl && c.size.computeFullSubgroups, f);
     f->half = c.storage.storageBuffer16BitAccess && !hidden("YONOS_DISABLE_F16");
     f->wide = f->half && !hidden("YONOS_DISABLE_WIDE");
     f->coopmat = f->half && f->subgroups && c.memory.vulkanMemoryModel && c.half.shaderFloat16 &&
-                 c.matrix.cooperativeMatrix && !hidden("YONOS_DISABLE_COOPMAT") && find_matrices(instance, physical, f);
+                 c.matrix.cooperativeMatrix && !hidden("YONOS_DISABLE_COOPMAT") &&
+                 yonos_vk_matrix_find(instance, physical, &f->fixed);
+    f->coopmat2 = f->coopmat && c.free.cooperativeMatrixFlexibleDimensions &&
+                  c.free.cooperativeMatrixPerElementOperations && c.maintenance.maintenance4 &&
+                  !hidden("YONOS_DISABLE_COOPMAT2");
+    if (f->coopmat2)
+        yonos_vk_free_matrices_find(instance, physical, c.free.cooperativeMatrixWorkgroupScope, &f->free);
     f->dma_buf = find_importers(physical);
 }
 
 VkResult yonos_vk_features_device(VkPhysicalDevice physical, const YonosVkFeatures *f, VkDeviceCreateInfo info,
                                   VkDevice *device)
 {
-    const char *extensions[G_N_ELEMENTS(importers) + 1];
+    const char *extensions[G_N_ELEMENTS(importers) + 2];
     Chain c;
 
-    chain_make(&c, f->coopmat, f->sized);
+    chain_make(&c, f->coopmat, f->sized, f->coopmat2);
     c.storage.storageBuffer16BitAccess = f->half;
     c.memory.vulkanMemoryModel = c.half.shaderFloat16 = c.matrix.cooperativeMatrix = f->coopmat;
     c.size.subgroupSizeControl = c.size.computeFullSubgroups = f->sized;
+    c.free.cooperativeMatrixFlexibleDimensions = c.free.cooperativeMatrixPerElementOperations = f->coopmat2;
+    c.free.cooperativeMatrixWorkgroupScope = f->free.invocations > 0;
+    c.maintenance.maintenance4 = f->coopmat2;
     info.pNext = &c.root;
     info.ppEnabledExtensionNames = extensions;
     for (guint k = 0; f->dma_buf && k < G_N_ELEMENTS(importers); k++)
         extensions[info.enabledExtensionCount++] = importers[k];
     if (f->coopmat)
         extensions[info.enabledExtensionCount++] = VK_KHR_COOPERATIVE_MATRIX_EXTENSION_NAME;
+    if (f->coopmat2)
+        extensions[info.enabledExtensionCount++] = VK_NV_COOPERATIVE_MATRIX_2_EXTENSION_NAME;
     return vkCreateDevice(physical, &info, NULL, device);
 }

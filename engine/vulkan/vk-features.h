@@ -1,20 +1,21 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include <glib.h>
-#include <vulkan/vulkan.h>
+#include "vulkan/vk-matrices.h"
 
 /* What a device can do beyond Vulkan 1.1 that we profit from. Every capability has a switch: set to 1, the environment
- * variables YONOS_DISABLE_F16, YONOS_DISABLE_WIDE, YONOS_DISABLE_COOPMAT, YONOS_DISABLE_SUBGROUPS and
- * YONOS_DISABLE_IMPORT hide it. */
+ * variables YONOS_DISABLE_F16, YONOS_DISABLE_WIDE, YONOS_DISABLE_COOPMAT, YONOS_DISABLE_COOPMAT2,
+ * YONOS_DISABLE_SUBGROUPS and YONOS_DISABLE_IMPORT hide it. */
 typedef struct {
     gboolean half;      /* fp16 in storage buffers */
     gboolean wide;      /* loads of 16 bytes of it, where channels are in eights */
     gboolean subgroups; /* arithmetic among the invocations of a subgroup */
     guint32 subgroup;   /* invocations in one, of the kernels with cooperative matrices */
     gboolean sized;     /* that size is asked for, as the device has several */
-    gboolean coopmat;   /* matrices m x k times k x n of fp16, sums of fp32, a subgroup's */
-    guint32 m, n, k;
+    gboolean coopmat;   /* matrices of `fixed` size */
+    YonosVkMatrix fixed;
+    gboolean coopmat2; /* and of free ones */
+    YonosVkFreeMatrices free;
     gboolean dma_buf; /* reads DMABufs of others where they are (vk-import.h) */
 } YonosVkFeatures;
 

@@ -19,6 +19,13 @@ static const YonosVkTile tiles[] = {
     {YONOS_VK_COOPMAT, 128, 64, 32, 32, 32},
     {YONOS_VK_COOPMAT, 128, 64, 32, 64, 32},
     {YONOS_VK_COOPMAT, 128, 128, 32, 64, 32},
+    {YONOS_VK_COOPMAT2, 64, 32, 32, 16, 16},
+    {YONOS_VK_COOPMAT2, 128, 32, 32, 32, 32},
+    {YONOS_VK_COOPMAT2, 128, 64, 32, 64, 32},
+    {YONOS_VK_COOPMAT2_WHOLE, 128, 64, 32, 128, 64},
+    {YONOS_VK_COOPMAT2_WHOLE, 256, 32, 32, 256, 32},
+    {YONOS_VK_COOPMAT2_WHOLE, 128, 128, 32, 128, 128},
+    {YONOS_VK_COOPMAT2_WHOLE, 128, 128, 64, 128, 128},
 };
 
 guint yonos_vk_tile_count(void)
@@ -37,18 +44,24 @@ guint32 yonos_vk_tile_invocations(const YonosVkDevice *d, const YonosVkTile *til
 
     if (tile->kind == YONOS_VK_DIRECT)
         return 64;
+    if (tile->kind == YONOS_VK_COOPMAT2_WHOLE)
+        return MAX(1, d->features.free.invocations);
     parts = tile->rows / tile->own_rows * (tile->columns / tile->own_columns);
-    return tile->kind == YONOS_VK_COOPMAT ? parts * d->features.subgroup : parts;
+    return tile->kind == YONOS_VK_TILED ? parts : parts * d->features.subgroup;
 }
 
-/* Shared memory of shaders/gemm-coopmat.glsl; the worse of the ways in which tiles can lie. */
+/* Shared memory of shaders/coopmat-tiles.glsl, the worse of the ways in which tiles can lie, and of what includes it. */
 static guint32 coopmat_bytes(const YonosVkDevice *d, const YonosVkTile *tile)
 {
     guint32 a = MAX(tile->rows * (tile->depth + 8), tile->depth * (tile->rows + 8));
     guint32 b = MAX(tile->columns * (tile->depth + 8), tile->depth * (tile->columns + 8));
     guint32 parts = tile->rows / tile->own_rows * (tile->columns / tile->own_columns);
 
-    return 2 * (a + b) + parts * d->features.m * d->features.n * (guint32)sizeof(float);
+    guint32 finished = parts * d->features.fixed.m * d->features.fixed.n * (guint32)sizeof(float);
+
+    return 2 * (a + b) + (tile->kind == YONOS_VK_COOPMAT    ? finished
+                          : tile->kind == YONOS_VK_COOPMAT2 ? 0
+                                                            : d->features.free.reserved);
 }
 
 /* Whether the fours of a tile of `n` by the tile's depth come out even, whichever way they lie. */
@@ -57,20 +70,30 @@ static gboolean shares_evenly(guint32 n, guint32 depth, guint32 invocations)
     return n * depth / 4 % invocations == 0 && invocations % (n / 4) == 0 && invocations % (depth / 4) == 0;
 }
 
+/* Whether matrices of this device make up the tile. */
+static gboolean is_made_of_matrices(const YonosVkFeatures *f, const YonosVkTile *tile)
+{
+    YonosVkMatrix unit = tile->kind == YONOS_VK_COOPMAT    ? f->fixed
+                         : tile->kind == YONOS_VK_COOPMAT2 ? f->free.part
+                                                           : f->free.whole;
+
+    return (tile->kind == YONOS_VK_COOPMAT ? f->coopmat : f->coopmat2) && unit.m && tile->own_rows % unit.m == 0 &&
+           tile->own_columns % unit.n == 0 && tile->depth % unit.k == 0 &&
+           (tile->kind == YONOS_VK_COOPMAT || MAX(tile->own_rows, MAX(tile->own_columns, tile->depth)) <= f->free.most);
+}
+
 gboolean yonos_vk_tile_can_run(const YonosVkDevice *d, guint row, const YonosVkProduct *product)
 {
     const YonosVkTile *tile = &tiles[row];
-    const YonosVkFeatures *f = &d->features;
     const VkPhysicalDeviceLimits *limits = &d->properties.limits;
     guint32 invocations = yonos_vk_tile_invocations(d, tile);
 
     if (product->kind == YONOS_VK_BLOCK)
         return yonos_vk_block_can_run(d, row, product);
-    if (tile->kind != YONOS_VK_COOPMAT)
+    if (!yonos_vk_tile_has_matrices(tile))
         return tile->kind != YONOS_VK_DIRECT || product->kind == YONOS_VK_FORWARD;
-    return f->coopmat && product->half && tile->own_rows % f->m == 0 && tile->own_columns % f->n == 0 &&
-           tile->depth % f->k == 0 && invocations <= limits->maxComputeWorkGroupInvocations &&
-           invocations <= limits->maxComputeWorkGroupSize[0] &&
+    return product->half && is_made_of_matrices(&d->features, tile) &&
+           invocations <= limits->maxComputeWorkGroupInvocations && invocations <= limits->maxComputeWorkGroupSize[0] &&
            coopmat_bytes(d, tile) <= limits->maxComputeSharedMemorySize &&
            shares_evenly(tile->rows, tile->depth, invocations) &&
            shares_evenly(tile->columns, tile->depth, invocations);
@@ -92,6 +115,7 @@ static double cost(const YonosVkDevice *d, const YonosVkTile *tile, const YonosV
     return padded * (1 + 2 * reads + 8 * fetches) / (busy * (tile->kind == YONOS_VK_COOPMAT ? 8 : 1));
 }
 
+/* Free matrices are for those who have measured them: no GPU has shown what the driver makes of them. */
 static guint estimate(const YonosVkDevice *d, const YonosVkProduct *product)
 {
     guint best = 1;
@@ -100,7 +124,8 @@ static guint estimate(const YonosVkDevice *d, const YonosVkProduct *product)
     if (d->properties.deviceType == VK_PHYSICAL_DEVICE_TYPE_CPU)
         return product->kind == YONOS_VK_FORWARD ? 0 : 1;
     for (guint k = 2; k < G_N_ELEMENTS(tiles); k++)
-        if (yonos_vk_tile_can_run(d, k, product) && cost(d, &tiles[k], product) < cost(d, &tiles[best], product))
+        if (tiles[k].kind <= YONOS_VK_COOPMAT && yonos_vk_tile_can_run(d, k, product) &&
+            cost(d, &tiles[k], product) < cost(d, &tiles[best], product))
             best = k;
     return best;
 }

@@ -8,6 +8,8 @@ typedef enum {
     YONOS_VK_DIRECT, /* no shared memory: four pixels by four channels an invocation; forward only */
     YONOS_VK_TILED,  /* tiles in shared memory */
     YONOS_VK_COOPMAT, /* and cooperative matrices, whose size own_rows, own_columns and depth are multiples of; fp16 */
+    YONOS_VK_COOPMAT2,       /* those are the matrices of each subgroup, */
+    YONOS_VK_COOPMAT2_WHOLE, /* or of the workgroup */
 } YonosVkTiling;
 
 typedef struct {
@@ -15,6 +17,11 @@ typedef struct {
     guint32 rows, columns, depth;  /* a workgroup's, of shaders/gemm.glsl: BM, BN, BK */
     guint32 own_rows, own_columns; /* an invocation's, or a subgroup's: TM, TN */
 } YonosVkTile;
+
+static inline gboolean yonos_vk_tile_has_matrices(const YonosVkTile *tile)
+{
+    return tile->kind >= YONOS_VK_COOPMAT;
+}
 
 /* The product that is to be cut: rows by columns, summed over depth. A convolution's, of its gradients, or of a residual
  * block, which has a table of its own (vk-block.h). */

@@ -11,6 +11,9 @@ typedef enum {
     YONOS_VULKAN_HALF_ON_GPU, /* half on a real GPU that can store it, else single */
 } YonosVulkanPrecision;
 
+/* Which kernels with cooperative matrices may run. */
+typedef enum { YONOS_VULKAN_MATRICES, YONOS_VULKAN_FIXED_MATRICES, YONOS_VULKAN_NO_MATRICES } YonosVulkanMatrices;
+
 typedef struct {
     const char *device; /* index, UUID, or part of a device name; NULL: the first real GPU, never a software device */
     const YonosSharedDevice *shared; /* used if it is such a device, for NULL any real GPU, and lacks nothing that one of
@@ -18,7 +21,7 @@ typedef struct {
     YonosVulkanPrecision half;
     gsize max_memory; /* bytes that it may take; 0: what the driver says is free */
     gsize beside;     /* of them, bytes that others of its device will take */
-    gboolean no_matrices; /* no kernels with cooperative matrices */
+    YonosVulkanMatrices matrices;
     int blocks; /* residual blocks are joined (vk-block.h) by that row where it can run; 0: as measured, -1: not */
     const int *tiles; /* rows of the table of tiles (vk-tile.h), by node of the executor's graph, each where it can run;
                          -1: no matter. NULL: all are */
