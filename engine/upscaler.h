@@ -2,6 +2,7 @@
 #pragma once
 
 #include "base/dma-buf.h"
+#include "base/host-memory.h"
 #include "base/shared-device.h"
 #include "frame.h"
 #include "network.h"
@@ -74,6 +75,10 @@ gboolean yonos_upscaler_submit_shared(YonosUpscaler *up, const YonosFrame *in, c
 /* The frame that is submitted next is read in a DMABuf where it is, so `in` is not; nobody may write to that until the
  * frame is collected. FALSE: the device or its driver cannot, or not that memory, and `in` is wanted, as without. */
 gboolean yonos_upscaler_import(YonosUpscaler *up, const YonosDmaBuf *from);
+/* The frame that is submitted next is written straight to `to`, in that memory, as soon as it is made; nobody else may
+ * touch it until the frame is collected, with NULL. FALSE: the device cannot, or not that memory, and the frame is collected
+ * as without. */
+gboolean yonos_upscaler_direct(YonosUpscaler *up, YonosHostMemory *memory, const YonosFrame *to);
 guint yonos_upscaler_depth(const YonosUpscaler *up);
 guint yonos_upscaler_in_flight(const YonosUpscaler *up);
 

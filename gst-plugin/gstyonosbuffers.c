@@ -290,6 +290,8 @@ gst_yonos_upscale_decide_allocation (GstBaseTransform * trans, GstQuery * query)
   else
     gst_query_add_allocation_pool (query, pool, size, min, max);
   gst_object_unref (pool);
+  GST_YONOS_UPSCALE (trans)->flight.takes_early = max == 0
+      || max >= YONOS_MOST_IN_FLIGHT + 2;
   return parent_class (trans)->decide_allocation (trans, query);
 }
 

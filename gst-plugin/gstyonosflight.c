@@ -15,7 +15,8 @@ typedef struct
 {
   GstBuffer *inbuf;             /* without its memory, which goes back upstream,
                                  * unless the device may read that */
-  GstBuffer *outbuf;            /* that it is made in; NULL: taken in the end */
+  GstBuffer *outbuf;            /* NULL: taken in the end */
+  gboolean made_there;          /* by the device */
   gint64 spent;                 /* microseconds of the streaming thread */
 } Frame;
 
@@ -104,31 +105,34 @@ submit_mapped (GstYonosUpscale * self, GstYonosFrame * in, GstYonosFrame * out,
   return yonos_upscaler_submit (self->upscaler, &planes, error);
 }
 
-/* The frame of inbuf, with the large one if it is made where it will be. *error
+/* The frame of inbuf, with the large one if it may be made where it will be. *error
  * says that there is too little memory for it. */
 static GstFlowReturn
 submit_frame (GstYonosUpscale * self, GstBuffer * inbuf, Frame * frame,
     GError ** error)
 {
   GstYonosFrame in, out = { NULL };
-  GstFlowReturn flow;
+  gboolean shared = self->images_out
+      && yonos_upscaler_is_shared (self->upscaler);
   gboolean submitted, kept;
 
-  if (self->images_out && yonos_upscaler_is_shared (self->upscaler)) {
-    flow = take_outbuf (self, inbuf, &frame->outbuf);
+  if (shared || (!self->images_out && self->flight.takes_early)) {
+    GstFlowReturn flow = take_outbuf (self, inbuf, &frame->outbuf);
     if (flow != GST_FLOW_OK)
       return flow;
-    if (!gst_yonos_map_out (self, frame->outbuf, TRUE, &out))
-      return GST_FLOW_ERROR;
   }
+  if (shared && !gst_yonos_map_out (self, frame->outbuf, TRUE, &out))
+    return GST_FLOW_ERROR;
   if (!gst_yonos_map_in (self, inbuf, &in))
     return GST_FLOW_ERROR;
+  frame->made_there = shared
+      || gst_yonos_frames_direct (self, frame->outbuf);
   submitted = submit_mapped (self, &in, &out, error);
   kept = gst_yonos_unmap_in (&in);
   if (!submitted)
     return GST_FLOW_ERROR;
-  if (in.imported)
-    gst_yonos_stats_imported (GST_ELEMENT (self), &self->stats);
+  gst_yonos_stats_in_place (GST_ELEMENT (self), &self->stats, in.imported,
+      frame->made_there && !shared);
   frame->inbuf = kept ? gst_buffer_ref (inbuf) : without_memory (inbuf);
   return GST_FLOW_OK;
 }
@@ -154,15 +158,15 @@ give_up (GstYonosUpscale * self, GError * error)
 /* Waits for the oldest frame and hands it over; *error says what the upscaler
  * failed with, any other failure is posted. */
 static gboolean
-collect_frame (GstYonosUpscale * self, GstBuffer * outbuf, gboolean shared,
-    GError ** error)
+collect_frame (GstYonosUpscale * self, GstBuffer * outbuf,
+    gboolean made_there, GError ** error)
 {
   YonosUpscaler *up = self->flight.upscaler;
   GstYonosFrame mapped;
   YonosFrame planes;
   gboolean collected;
 
-  if (shared)
+  if (made_there)
     return yonos_upscaler_collect (up, NULL, error);
   if (!gst_yonos_map_out (self, outbuf, FALSE, &mapped))
     return FALSE;
@@ -177,21 +181,21 @@ collect (GstYonosUpscale * self, GstBuffer ** outbuf)
 {
   GstYonosFlight *flight = &self->flight;
   Frame *frame = &g_array_index (flight->frames, Frame, 0);
-  gboolean shared = frame->outbuf != NULL;
+  gboolean made_there = frame->made_there;
   GstFlowReturn flow = GST_FLOW_OK;
   gsize memory = yonos_upscaler_memory (flight->upscaler);
   gint64 start, spent;
   GError *error = NULL;
 
   *outbuf = g_steal_pointer (&frame->outbuf);
-  if (!shared)
+  if (!*outbuf)
     flow = take_outbuf (self, frame->inbuf, outbuf);
   if (flow != GST_FLOW_OK) {
     gst_yonos_flight_clear (self);
     return flow;
   }
   start = g_get_monotonic_time ();
-  if (!collect_frame (self, *outbuf, shared, &error)) {
+  if (!collect_frame (self, *outbuf, made_there, &error)) {
     gst_clear_buffer (outbuf);
     if (error)
       return give_up (self, error);

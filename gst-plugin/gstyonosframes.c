@@ -228,6 +228,48 @@ gst_yonos_map_out (GstYonosUpscale * self, GstBuffer * buffer,
   return FALSE;
 }
 
+static void
+end_host_memory (gpointer memory)
+{
+  yonos_host_memory_end (memory);
+}
+
+/* What the engine knows a piece of plain memory by, for as long as that is
+ * there; NULL: it is of another kind. */
+static YonosHostMemory *
+host_memory_of (GstMemory * memory)
+{
+  GQuark quark = g_quark_from_static_string ("yonos-host-memory");
+  YonosHostMemory *host =
+      gst_mini_object_get_qdata (GST_MINI_OBJECT_CAST (memory), quark);
+  GstMapInfo map;
+
+  if (host || !gst_memory_is_type (memory, GST_ALLOCATOR_SYSMEM)
+      || memory->parent || !gst_memory_map (memory, &map, GST_MAP_WRITE))
+    return host;
+  host = yonos_host_memory_new (map.data, map.size);
+  gst_memory_unmap (memory, &map);
+  gst_mini_object_set_qdata (GST_MINI_OBJECT_CAST (memory), quark, host,
+      end_host_memory);
+  return host;
+}
+
+gboolean
+gst_yonos_frames_direct (GstYonosUpscale * self, GstBuffer * outbuf)
+{
+  GstYonosFrame f = {.self = self,.buffer = outbuf };
+  YonosHostMemory *memory = NULL;
+  YonosFrame planes = { {NULL,}, {0,} };
+
+  if (outbuf && gst_buffer_n_memory (outbuf) == 1)
+    memory = host_memory_of (gst_buffer_peek_memory (outbuf, 0));
+  if (memory && map (&f, GST_MAP_WRITE)) {
+    planes = gst_yonos_frame_planes (&f);
+    gst_video_frame_unmap (&f.frame);
+  }
+  return yonos_upscaler_direct (self->upscaler, memory, &planes);
+}
+
 gboolean
 gst_yonos_unmap_in (GstYonosFrame * f)
 {

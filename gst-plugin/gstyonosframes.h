@@ -46,6 +46,10 @@ gboolean gst_yonos_map_in (GstYonosUpscale * self, GstBuffer * buffer,
     GstYonosFrame * f);
 gboolean gst_yonos_map_out (GstYonosUpscale * self, GstBuffer * buffer,
     gboolean shared, GstYonosFrame * f);
+/* Whether the device will write the frame that is submitted next straight to
+ * outbuf, which may be NULL; then nobody else may touch that until it is
+ * collected. */
+gboolean gst_yonos_frames_direct (GstYonosUpscale * self, GstBuffer * outbuf);
 /* TRUE: the device may read the buffer until the frame is collected. */
 gboolean gst_yonos_unmap_in (GstYonosFrame * f);
 /* FALSE after an error message: what was written could not be handed over. */

@@ -98,10 +98,12 @@ gst_yonos_stats_frame (GstElement * el, GstYonosStats * stats, gint64 spent,
 }
 
 void
-gst_yonos_stats_imported (GstElement * el, GstYonosStats * stats)
+gst_yonos_stats_in_place (GstElement * el, GstYonosStats * stats,
+    gboolean imported, gboolean direct)
 {
   GST_OBJECT_LOCK (el);
-  stats->imported++;
+  stats->imported += imported != FALSE;
+  stats->direct += direct != FALSE;
   GST_OBJECT_UNLOCK (el);
 }
 
@@ -116,6 +118,7 @@ gst_yonos_stats_get (GstElement * el, const GstYonosStats * stats)
   gst_structure_set (s, "frames", G_TYPE_UINT64, stats->frames,
       "late", G_TYPE_UINT64, stats->late,
       "imported", G_TYPE_UINT64, stats->imported,
+      "direct", G_TYPE_UINT64, stats->direct,
       "ms-frame", G_TYPE_DOUBLE, stats->spent / 1e3,
       "ms-read", G_TYPE_DOUBLE, stats->times.to_rgb * 1e3,
       "ms-upload", G_TYPE_DOUBLE, stats->times.upload * 1e3,

@@ -260,6 +260,67 @@ static void test_settings(void)
     stop(h, el);
 }
 
+static guint64 n_direct(GstElement *el)
+{
+    GstStructure *stats;
+    guint64 n = G_MAXUINT64;
+
+    g_object_get(el, "stats", &stats, NULL);
+    g_assert_true(gst_structure_get_uint64(stats, "direct", &n));
+    gst_structure_free(stats);
+    return n;
+}
+
+/* What a device writes to the buffers themselves is what the host copies to them, whether they go back to their pool at
+ * once, or more than it keeps in mind are held. */
+static void test_direct(void)
+{
+    enum { RECYCLED = 12, HELD = 40, FRAMES = RECYCLED + HELD };
+    GstBuffer *held[2][HELD];
+    GBytes *first[FRAMES];
+
+    for (guint k = 0; k < 2; k++) {
+        GstElement *el;
+        GstHarness *h;
+        if (k)
+            g_setenv("YONOS_DISABLE_DIRECT", "1", TRUE);
+        h = start(&el, 3);
+        for (guint i = 0; i < FRAMES + 2; i++) {
+            GstBuffer *buffer;
+            gpointer data;
+            gsize size;
+            push(h, i);
+            if (i < 2)
+                continue;
+            buffer = gst_harness_pull(h);
+            gst_buffer_extract_dup(buffer, 0, (gsize)-1, &data, &size);
+            if (k) {
+                g_assert_cmpmem(data, size, g_bytes_get_data(first[i - 2], NULL), g_bytes_get_size(first[i - 2]));
+                g_free(data);
+            } else {
+                first[i - 2] = g_bytes_new_take(data, size);
+            }
+            if (i < RECYCLED + 2)
+                gst_buffer_unref(buffer);
+            else
+                held[k][i - 2 - RECYCLED] = buffer;
+            if (i == RECYCLED + 1)
+                g_assert_cmpuint(n_direct(el), ==, k || !strcmp(element_device(), "cpu") ? 0 : RECYCLED + 2);
+        }
+        g_assert_cmpuint(n_direct(el), <, FRAMES); /* a few have to be copied, or all */
+        stop(h, el);
+    }
+    g_unsetenv("YONOS_DISABLE_DIRECT");
+    for (guint i = 0; i < 2 * HELD; i++) { /* also behind the element's end */
+        GBytes *want = first[RECYCLED + i / 2];
+        GstBuffer *buffer = held[i % 2][i / 2];
+        g_assert_cmpint(gst_buffer_memcmp(buffer, 0, g_bytes_get_data(want, NULL), g_bytes_get_size(want)), ==, 0);
+        gst_buffer_unref(buffer);
+    }
+    for (guint i = 0; i < FRAMES; i++)
+        g_bytes_unref(first[i]);
+}
+
 int main(int argc, char **argv)
 {
     int status;
@@ -276,6 +337,7 @@ int main(int argc, char **argv)
     g_test_add_func("/element/flight/states", test_states);
     g_test_add_func("/element/flight/latency", test_latency);
     g_test_add_func("/element/flight/settings", test_settings);
+    g_test_add_func("/element/flight/direct", test_direct);
     status = g_test_run();
     small_model_remove(model);
     return status;

@@ -88,6 +88,11 @@ gboolean yonos_upscaler_import(YonosUpscaler *up, const YonosDmaBuf *from)
 {
     return up->frames && yonos_vulkan_frames_import(up->frames, from);
 }
+
+gboolean yonos_upscaler_direct(YonosUpscaler *up, YonosHostMemory *memory, const YonosFrame *to)
+{
+    return up->frames && yonos_vulkan_frames_direct(up->frames, memory, to);
+}
 #else
 void yonos_upscaler_ring_open_plain(G_GNUC_UNUSED YonosUpscaler *up, G_GNUC_UNUSED const YonosUpscalerParams *p)
 {
@@ -115,6 +120,12 @@ gboolean yonos_upscaler_is_shared(G_GNUC_UNUSED const YonosUpscaler *up)
 }
 
 gboolean yonos_upscaler_import(G_GNUC_UNUSED YonosUpscaler *up, G_GNUC_UNUSED const YonosDmaBuf *from)
+{
+    return FALSE;
+}
+
+gboolean yonos_upscaler_direct(G_GNUC_UNUSED YonosUpscaler *up, G_GNUC_UNUSED YonosHostMemory *memory,
+                               G_GNUC_UNUSED const YonosFrame *to)
 {
     return FALSE;
 }

@@ -359,6 +359,7 @@ static gboolean share(YonosVkDevice *d, const YonosVulkanOptions *options)
     d->family = shared->family;
     d->transfer_queues = 0;
     d->features.dma_buf = FALSE; /* which nobody has enabled */
+    d->features.host_page = 0;
     return TRUE;
 }
 

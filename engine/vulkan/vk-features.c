@@ -2,6 +2,7 @@
 #include "vulkan/vk-features.h"
 
 #include <string.h>
+#include <unistd.h>
 
 /* what memory of others takes */
 static const char *const importers[] = {VK_KHR_EXTERNAL_MEMORY_FD_EXTENSION_NAME,
@@ -106,6 +107,20 @@ static gboolean find_importers(VkPhysicalDevice physical)
            0;
 }
 
+/* What host memory that is imported begins and ends at: pages, which are mapped whole; 0: none is. */
+static guint32 find_host_page(VkPhysicalDevice physical)
+{
+    VkPhysicalDeviceExternalMemoryHostPropertiesEXT host = {
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_EXTERNAL_MEMORY_HOST_PROPERTIES_EXT};
+    VkPhysicalDeviceProperties2 properties = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PROPERTIES_2, .pNext = &host};
+    guint64 page = (guint64)sysconf(_SC_PAGESIZE);
+
+    if (hidden("YONOS_DISABLE_DIRECT") || !has_extension(physical, VK_EXT_EXTERNAL_MEMORY_HOST_EXTENSION_NAME))
+        return 0;
+    vkGetPhysicalDeviceProperties2(physical, &properties);
+    return host.minImportedHostPointerAlignment <= page ? (guint32)page : 0;
+}
+
 void yonos_vk_features_find(VkInstance instance, VkPhysicalDevice physical, YonosVkFeatures *f)
 {
     gboolean matrices, sizes, free;
@@ -132,12 +147,13 @@ void yonos_vk_features_find(VkInstance instance, VkPhysicalDevice physical, Yono
     if (f->coopmat2)
         yonos_vk_free_matrices_find(instance, physical, c.free.cooperativeMatrixWorkgroupScope, &f->free);
     f->dma_buf = find_importers(physical);
+    f->host_page = find_host_page(physical);
 }
 
 VkResult yonos_vk_features_device(VkPhysicalDevice physical, const YonosVkFeatures *f, VkDeviceCreateInfo info,
                                   VkDevice *device)
 {
-    const char *extensions[G_N_ELEMENTS(importers) + 2];
+    const char *extensions[G_N_ELEMENTS(importers) + 3];
     Chain c;
 
     chain_make(&c, f->coopmat, f->sized, f->coopmat2);
@@ -151,6 +167,8 @@ VkResult yonos_vk_features_device(VkPhysicalDevice physical, const YonosVkFeatur
     info.ppEnabledExtensionNames = extensions;
     for (guint k = 0; f->dma_buf && k < G_N_ELEMENTS(importers); k++)
         extensions[info.enabledExtensionCount++] = importers[k];
+    if (f->host_page)
+        extensions[info.enabledExtensionCount++] = VK_EXT_EXTERNAL_MEMORY_HOST_EXTENSION_NAME;
     if (f->coopmat)
         extensions[info.enabledExtensionCount++] = VK_KHR_COOPERATIVE_MATRIX_EXTENSION_NAME;
     if (f->coopmat2)

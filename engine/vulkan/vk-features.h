@@ -5,7 +5,7 @@
 
 /* What a device can do beyond Vulkan 1.1 that we profit from. Every capability has a switch: set to 1, the environment
  * variables YONOS_DISABLE_F16, YONOS_DISABLE_WIDE, YONOS_DISABLE_COOPMAT, YONOS_DISABLE_COOPMAT2,
- * YONOS_DISABLE_SUBGROUPS and YONOS_DISABLE_IMPORT hide it. */
+ * YONOS_DISABLE_SUBGROUPS, YONOS_DISABLE_IMPORT and YONOS_DISABLE_DIRECT hide it. */
 typedef struct {
     gboolean half;      /* fp16 in storage buffers */
     gboolean wide;      /* loads of 16 bytes of it, where channels are in eights */
@@ -16,7 +16,8 @@ typedef struct {
     YonosVkMatrix fixed;
     gboolean coopmat2; /* and of free ones */
     YonosVkFreeMatrices free;
-    gboolean dma_buf; /* reads DMABufs of others where they are (vk-import.h) */
+    guint32 host_page; /* writes to host memory where it is, by pages of so many bytes; 0: not */
+    gboolean dma_buf;  /* reads DMABufs of others where they are (vk-import.h) */
 } YonosVkFeatures;
 
 void yonos_vk_features_find(VkInstance instance, VkPhysicalDevice physical, YonosVkFeatures *f);

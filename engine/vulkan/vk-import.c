@@ -89,3 +89,120 @@ void yonos_vk_import_acquire(const YonosVkDevice *d, const YonosVkBuffer *b, VkC
     vkCmdPipelineBarrier(commands, VK_PIPELINE_STAGE_ALL_COMMANDS_BIT, VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT, 0, 0, NULL,
                          1, &ours, 0, NULL);
 }
+
+#define MOST_HOSTS 32
+
+static void host_free(YonosVkHost *host, YonosVkDevice *d)
+{
+    yonos_vk_buffer_clear(d, &host->buffer);
+    yonos_host_memory_unref(host->memory);
+    g_free(host);
+}
+
+void yonos_vk_hosts_free(GPtrArray *hosts, YonosVkDevice *d)
+{
+    for (guint k = 0; k < hosts->len; k++)
+        host_free(hosts->pdata[k], d);
+    g_ptr_array_unref(hosts);
+}
+
+/* Pages are mapped whole, so what lies around the memory in its first and last is there as well; no copy touches that.
+ */
+static gboolean pages_import(YonosVkDevice *d, guint8 *start, YonosVkBuffer *b, GError **error)
+{
+    PFN_vkGetMemoryHostPointerPropertiesEXT get =
+        (PFN_vkGetMemoryHostPointerPropertiesEXT)vkGetDeviceProcAddr(d->device, "vkGetMemoryHostPointerPropertiesEXT");
+    VkImportMemoryHostPointerInfoEXT import = {.sType = VK_STRUCTURE_TYPE_IMPORT_MEMORY_HOST_POINTER_INFO_EXT,
+                                               .handleType = VK_EXTERNAL_MEMORY_HANDLE_TYPE_HOST_ALLOCATION_BIT_EXT,
+                                               .pHostPointer = start};
+    VkMemoryAllocateInfo allocate = {
+        .sType = VK_STRUCTURE_TYPE_MEMORY_ALLOCATE_INFO, .pNext = &import, .allocationSize = b->size};
+    VkMemoryHostPointerPropertiesEXT properties = {.sType = VK_STRUCTURE_TYPE_MEMORY_HOST_POINTER_PROPERTIES_EXT};
+    VkMemoryRequirements needs;
+
+    if (!get)
+        return FALSE;
+    VK(get(d->device, import.handleType, start, &properties));
+    vkGetBufferMemoryRequirements(d->device, b->buffer, &needs);
+    allocate.memoryTypeIndex =
+        yonos_vk_memory_type(d, needs.memoryTypeBits & properties.memoryTypeBits, VK_MEMORY_PROPERTY_HOST_COHERENT_BIT);
+    if (allocate.memoryTypeIndex == YONOS_VK_NO_TYPE || needs.size > b->size)
+        return FALSE;
+    VK(vkAllocateMemory(d->device, &allocate, NULL, &b->memory));
+    VK(vkBindBufferMemory(d->device, b->buffer, b->memory, 0));
+    return TRUE;
+fail:
+    return FALSE;
+}
+
+static YonosVkHost *host_new(YonosVkDevice *d, YonosHostMemory *memory)
+{
+    VkExternalMemoryBufferCreateInfo external = {.sType = VK_STRUCTURE_TYPE_EXTERNAL_MEMORY_BUFFER_CREATE_INFO,
+                                                 .handleTypes = VK_EXTERNAL_MEMORY_HANDLE_TYPE_HOST_ALLOCATION_BIT_EXT};
+    VkBufferCreateInfo info = {
+        .sType = VK_STRUCTURE_TYPE_BUFFER_CREATE_INFO, .pNext = &external, .usage = VK_BUFFER_USAGE_TRANSFER_DST_BIT};
+    YonosVkHost *host = g_new0(YonosVkHost, 1);
+    GError *failure = NULL, **error = &failure;
+    gsize page = d->features.host_page;
+
+    host->memory = yonos_host_memory_ref(memory);
+    host->offset = (gsize)memory->start % page;
+    host->buffer.size = info.size = (host->offset + memory->size + page - 1) / page * page;
+    VK(vkCreateBuffer(d->device, &info, NULL, &host->buffer.buffer));
+    if (pages_import(d, memory->start - host->offset, &host->buffer, error))
+        return host;
+fail:
+    g_clear_error(&failure);
+    host_free(host, d);
+    return NULL;
+}
+
+/* Where planes lie in memory, or FALSE. What may lie between rows is not the frame's. */
+static gboolean place(YonosHostMemory *memory, const YonosFramePacking *packing, const YonosFrame *to,
+                      VkBufferCopy copies[3])
+{
+    for (guint k = 0; k < packing->planes; k++) {
+        gsize at = (gsize)to->plane[k] - (gsize)memory->start;
+        gsize size = (gsize)packing->row[k] * packing->rows[k];
+        if (packing->stride[k] != packing->row[k] || to->stride[k] != (int)packing->row[k] || at > memory->size || size > memory->size - at)
+            return FALSE;
+        copies[k] = (VkBufferCopy){packing->offset[k], at, size};
+    }
+    return TRUE;
+}
+
+static void forget_ended(GPtrArray *hosts, YonosVkDevice *d)
+{
+    for (guint k = hosts->len; k-- > 0;) {
+        YonosVkHost *host = hosts->pdata[k];
+        if (yonos_host_memory_has_ended(host->memory)) {
+            host_free(host, d);
+            g_ptr_array_remove_index_fast(hosts, k);
+        }
+    }
+}
+
+const YonosVkHost *yonos_vk_hosts_find(GPtrArray *hosts, YonosVkDevice *d, YonosHostMemory *memory,
+                                       const YonosFramePacking *packing, const YonosFrame *to, VkBufferCopy copies[3])
+{
+    YonosVkHost *host = NULL;
+
+    if (!d->features.host_page || !memory || !place(memory, packing, to, copies))
+        return NULL;
+    for (guint k = 0; !host && k < hosts->len; k++)
+        if (((YonosVkHost *)hosts->pdata[k])->memory == memory)
+            host = hosts->pdata[k];
+    if (!host) {
+        forget_ended(hosts, d);
+        if (hosts->len == MOST_HOSTS)
+            return NULL;
+        host = host_new(d, memory);
+        if (host)
+            g_ptr_array_add(hosts, host);
+        else
+            d->features.host_page = 0; /* the next would hardly be another kind of memory */
+    }
+    for (guint k = 0; host && k < packing->planes; k++)
+        copies[k].dstOffset += host->offset;
+    return host;
+}

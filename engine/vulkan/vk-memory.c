@@ -4,14 +4,12 @@
 
 #include <string.h>
 
-#define NO_TYPE UINT32_MAX
-
-static uint32_t type_find(const YonosVkDevice *d, uint32_t allowed, VkMemoryPropertyFlags wanted)
+uint32_t yonos_vk_memory_type(const YonosVkDevice *d, uint32_t allowed, VkMemoryPropertyFlags wanted)
 {
     for (uint32_t k = 0; k < d->memory.memoryTypeCount; k++)
         if (allowed >> k & 1 && (d->memory.memoryTypes[k].propertyFlags & wanted) == wanted)
             return k;
-    return NO_TYPE;
+    return YONOS_VK_NO_TYPE;
 }
 
 /* Memory that is not cached makes reads on the host many times slower. What is coherent spares the driver the work of
@@ -24,10 +22,10 @@ static uint32_t type_choose(const YonosVkDevice *d, uint32_t allowed, YonosVkMem
         [YONOS_VK_SHARED] = {VK_MEMORY_PROPERTY_DEVICE_LOCAL_BIT, 0, 0},
         [YONOS_VK_STAGING] = {mapped | VK_MEMORY_PROPERTY_HOST_CACHED_BIT | VK_MEMORY_PROPERTY_HOST_COHERENT_BIT,
                               mapped | VK_MEMORY_PROPERTY_HOST_CACHED_BIT, mapped}};
-    uint32_t type = NO_TYPE;
+    uint32_t type = YONOS_VK_NO_TYPE;
 
-    for (guint k = 0; type == NO_TYPE && k < G_N_ELEMENTS(*wanted); k++)
-        type = type_find(d, allowed, wanted[kind][k]);
+    for (guint k = 0; type == YONOS_VK_NO_TYPE && k < G_N_ELEMENTS(*wanted); k++)
+        type = yonos_vk_memory_type(d, allowed, wanted[kind][k]);
     return type;
 }
 
@@ -52,7 +50,7 @@ gboolean yonos_vk_buffer_make(YonosVkDevice *d, YonosVkBuffer *b, VkDeviceSize s
     vkGetBufferMemoryRequirements(d->device, b->buffer, &needs);
     allocate.allocationSize = needs.size;
     allocate.memoryTypeIndex = type_choose(d, needs.memoryTypeBits, kind);
-    if (allocate.memoryTypeIndex == NO_TYPE ||
+    if (allocate.memoryTypeIndex == YONOS_VK_NO_TYPE ||
         needs.size > d->memory.memoryHeaps[d->memory.memoryTypes[allocate.memoryTypeIndex].heapIndex].size) {
         g_set_error(error, YONOS_ERROR, YONOS_ERROR_MEMORY,
                     "The Vulkan device has no room for %" G_GUINT64_FORMAT " MiB; use smaller frames.",

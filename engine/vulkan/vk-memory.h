@@ -16,6 +16,10 @@ typedef enum {
     YONOS_VK_STAGING, /* mapped: source and target of copies on all queues */
 } YonosVkMemoryKind;
 
+/* The first type of memory among the allowed ones that has what is wanted; YONOS_VK_NO_TYPE: none. */
+#define YONOS_VK_NO_TYPE UINT32_MAX
+uint32_t yonos_vk_memory_type(const YonosVkDevice *d, uint32_t allowed, VkMemoryPropertyFlags wanted);
+
 /* Fills a zeroed *b; its content is undefined. After a failure *b still wants yonos_vk_buffer_clear. */
 gboolean yonos_vk_buffer_make(YonosVkDevice *d, YonosVkBuffer *b, VkDeviceSize size, YonosVkMemoryKind kind,
                               GError **error);

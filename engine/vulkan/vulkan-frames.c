@@ -21,6 +21,8 @@ typedef struct {
     const YonosSharedFrame *from, *to; /* not by the host; until its end */
     YonosVkBuffer imported;            /* in the place of `in`; zeroed: none */
     YonosDmaBuf lies;                  /* the planes in it */
+    const YonosVkHost *direct;         /* in the place of `received`; NULL: none */
+    VkBufferCopy copies[3];            /* to there */
     guint set;                         /* of its two sets of stamps: a frame resets the one of the next in its place */
     gint64 began;
     GError *error;
@@ -37,6 +39,7 @@ struct YonosVulkanFrames {
     gint64 last_done;
     gsize memory;
     guint first, pending; /* the oldest slot; those not collected */
+    GPtrArray *hosts;
     Slot *slots;
 };
 
@@ -88,6 +91,7 @@ void yonos_vulkan_frames_free(YonosVulkanFrames *f)
         yonos_vk_buffer_clear(d, &s->imported);
         g_clear_error(&s->error);
     }
+    yonos_vk_hosts_free(f->hosts, d);
     yonos_vk_buffer_clear(d, &f->small);
     vkDestroyQueryPool(d->device, f->stamps, NULL);
     yonos_vk_planes_clear(&f->planes, d);
@@ -231,6 +235,7 @@ YonosVulkanFrames *yonos_vulkan_frames_new(YonosExecutor *executor, const YonosV
     f->keeps_alpha = params->in.layout == YONOS_FRAME_PACKED && params->out.layout == YONOS_FRAME_PACKED &&
                      params->in.a >= 0 && params->out.a >= 0;
     f->slots = g_new0(Slot, params->depth);
+    f->hosts = g_ptr_array_new();
     if (!make(f, error)) {
         yonos_vulkan_frames_free(f);
         return NULL;
@@ -311,17 +316,15 @@ static gboolean record_stamp(YonosVulkanFrames *f, Slot *s, VkCommandBuffer comm
     return yonos_vk_commands_end(commands, error);
 }
 
-/* A copy, unless there is nothing to copy from, with a stamp before it and the next behind it. */
-static gboolean record_copy(YonosVulkanFrames *f, Slot *s, VkCommandBuffer commands, const YonosVkBuffer *from,
-                            const YonosVkBuffer *to, guint which, GError **error)
+/* Copies, if there are any, with a stamp before them and the next behind. */
+static gboolean record_copies(YonosVulkanFrames *f, Slot *s, VkCommandBuffer commands, VkBuffer from, VkBuffer to,
+                              guint32 n, const VkBufferCopy *copies, guint which, GError **error)
 {
-    VkBufferCopy all = {0, 0, to->size};
-
     if (!yonos_vk_commands_begin(commands, TRUE, error))
         return FALSE;
     stamp(f, commands, s, which);
-    if (from)
-        vkCmdCopyBuffer(commands, from->buffer, to->buffer, 1, &all);
+    if (n)
+        vkCmdCopyBuffer(commands, from, to, n, copies);
     stamp(f, commands, s, which + 1);
     return yonos_vk_commands_end(commands, error);
 }
@@ -365,6 +368,14 @@ gboolean yonos_vulkan_frames_import(YonosVulkanFrames *f, const YonosDmaBuf *fro
     return TRUE;
 }
 
+gboolean yonos_vulkan_frames_direct(YonosVulkanFrames *f, YonosHostMemory *memory, const YonosFrame *to)
+{
+    Slot *s = newest(f);
+
+    s->direct = yonos_vk_hosts_find(f->hosts, &f->vk->device, memory, &f->planes.out_packing, to, s->copies);
+    return s->direct != NULL;
+}
+
 gboolean yonos_vulkan_frames_begin(YonosVulkanFrames *f, const YonosFrame *in, GError **error)
 {
     Slot *s = newest(f);
@@ -379,7 +390,8 @@ gboolean yonos_vulkan_frames_begin(YonosVulkanFrames *f, const YonosFrame *in, G
     if (!s->imported.buffer)
         yonos_frame_pack(&f->planes.in_packing, in, s->sent.map);
     return (s->imported.buffer || yonos_vk_buffer_sent(&f->vk->device, &s->sent, error)) &&
-           record_copy(f, s, s->upload, s->imported.buffer ? NULL : &s->sent, &s->in, UPLOAD, error) &&
+           record_copies(f, s, s->upload, s->sent.buffer, s->in.buffer, s->imported.buffer ? 0 : 1,
+                         &(VkBufferCopy){.size = s->in.size}, UPLOAD, error) &&
            submit(f, f->vk->device.upload, 1, &s->upload, VK_NULL_HANDLE, s->uploaded, VK_NULL_HANDLE, error);
 fail:
     return FALSE;
@@ -512,7 +524,9 @@ static gboolean download(YonosVulkanFrames *f, Slot *s, GError **error)
         return copy_shared(s->to, &s->out, &f->planes.out_packing, error) &&
                record_stamp(f, s, s->download, DOWNLOADED, error) &&
                submit(f, f->vk->device.queue, 1, &s->download, VK_NULL_HANDLE, VK_NULL_HANDLE, s->done, error);
-    return record_copy(f, s, s->download, &s->out, &s->received, DOWNLOAD, error) &&
+    return record_copies(f, s, s->download, s->out.buffer, s->direct ? s->direct->buffer.buffer : s->received.buffer,
+                         s->direct ? f->planes.out_packing.planes : 1,
+                         s->direct ? s->copies : &(VkBufferCopy){.size = s->received.size}, DOWNLOAD, error) &&
            submit(f, f->vk->device.download, 1, &s->download, s->made, VK_NULL_HANDLE, s->done, error);
 }
 
@@ -528,6 +542,7 @@ gboolean yonos_vulkan_frames_end(YonosVulkanFrames *f, GError *failure, GError *
     if (s->error)
         recover(f, s);
     s->from = s->to = NULL;
+    s->direct = NULL;
     if (g_error_matches(s->error, YONOS_ERROR, YONOS_ERROR_MEMORY)) {
         g_propagate_error(error, g_steal_pointer(&s->error));
         return FALSE;

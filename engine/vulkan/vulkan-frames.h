@@ -2,6 +2,7 @@
 #pragma once
 
 #include "base/dma-buf.h"
+#include "base/host-memory.h"
 #include "frame.h"
 #include "vulkan/vulkan-executor.h"
 
@@ -52,6 +53,10 @@ void yonos_vulkan_frames_share(YonosVulkanFrames *frames, const YonosSharedFrame
 /* The frame that begins next is read in a DMABuf, which must stay as it is until the frame is collected. FALSE: the
  * device cannot, or it is too small; then, and with NULL, the frame is the host's as before. */
 gboolean yonos_vulkan_frames_import(YonosVulkanFrames *frames, const YonosDmaBuf *from);
+
+/* The frame that begins next is written to host memory where `to` lies in it, which is for nobody else until the frame is
+ * collected, with NULL for where. FALSE: the device cannot; then, and with NULL, it is collected as others are. */
+gboolean yonos_vulkan_frames_direct(YonosVulkanFrames *frames, YonosHostMemory *memory, const YonosFrame *to);
 
 /* A frame: begin, which is done with `in` when it returns, and does not read it where it was told of another place;
  * then runs; then end, which takes over the error that something in between has failed with. The leftmost `ours`
