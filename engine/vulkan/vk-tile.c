@@ -50,7 +50,7 @@ guint32 yonos_vk_tile_invocations(const YonosVkDevice *d, const YonosVkTile *til
     return tile->kind == YONOS_VK_TILED ? parts : parts * d->features.subgroup;
 }
 
-/* Shared memory of shaders/coopmat-tiles.glsl, the worse of the ways in which tiles can lie, and of what includes it. */
+/* Shared memory of shaders/coopmat-tiles.glsl, the worse of the ways in which tiles can lie, and of its includers. */
 static guint32 coopmat_bytes(const YonosVkDevice *d, const YonosVkTile *tile)
 {
     guint32 a = MAX(tile->rows * (tile->depth + 8), tile->depth * (tile->rows + 8));

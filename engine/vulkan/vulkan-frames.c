@@ -370,10 +370,9 @@ gboolean yonos_vulkan_frames_import(YonosVulkanFrames *f, const YonosDmaBuf *fro
 
 gboolean yonos_vulkan_frames_direct(YonosVulkanFrames *f, YonosHostMemory *memory, const YonosFrame *to)
 {
-    Slot *s = newest(f);
-
-    s->direct = yonos_vk_hosts_find(f->hosts, &f->vk->device, memory, &f->planes.out_packing, to, s->copies);
-    return s->direct != NULL;
+    newest(f)->direct = yonos_vk_hosts_find(f->hosts, &f->vk->device, memory, &f->planes.out_packing, to,
+                                            newest(f)->copies);
+    return newest(f)->direct != NULL;
 }
 
 gboolean yonos_vulkan_frames_begin(YonosVulkanFrames *f, const YonosFrame *in, GError **error)
