@@ -33,10 +33,10 @@ if [ "${1:-}" = make ]; then
 fi
 if [ "${1:-}" != element ]; then
     in_root ninja -C /build tests/check-conv tests/check-fusion tests/check-blocks tests/check-ops tests/test-switches \
-        tests/test-self-check tests/test-bf16 tests/test-cpu tests/test-dma-buf
+        tests/test-self-check tests/test-bf16 tests/test-cpu tests/test-dma-buf tests/test-direct
     # tile 7 is the first with cooperative matrices; those that check several choose themselves
     in_root env YONOS_TEST_COOPMAT=2 YONOS_TEST_IMPORT=1 YONOS_TILE=7 meson test -C /build --no-rebuild --print-errorlogs --timeout-multiplier 3 \
-        prebuilt switches self-check fusion blocks conv ops bf16 cpu dma-buf
+        prebuilt switches self-check fusion blocks conv ops bf16 cpu dma-buf direct
 fi
 
 if [ ! -e "$root/ready-element" ]; then
