@@ -14,8 +14,8 @@
 
 #define SEED 20261124
 #define CHECKED "checked"
-#define HEIGHT 8 /* both divisible by what pictures are folded by; together more than a tile's rows */
-#define WIDTH 12
+#define HEIGHT 8 /* both divisible by what pictures are folded by; together more than the 128 rows of the largest tile */
+#define WIDTH 20
 
 static YonosShape small(YonosShape s)
 {

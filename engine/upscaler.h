@@ -75,10 +75,12 @@ gboolean yonos_upscaler_submit_shared(YonosUpscaler *up, const YonosFrame *in, c
 /* The frame that is submitted next is read in a DMABuf where it is, so `in` is not; nobody may write to that until the
  * frame is collected. FALSE: the device or its driver cannot, or not that memory, and `in` is wanted, as without. */
 gboolean yonos_upscaler_import(YonosUpscaler *up, const YonosDmaBuf *from);
+/* Whether the device may be able to do what follows. */
+gboolean yonos_upscaler_may_be_direct(const YonosUpscaler *up);
 /* The frame that is submitted next is written straight to `to`, in that memory, as soon as it is made; nobody else may
  * touch it until the frame is collected, with NULL. FALSE: the device cannot, or not that memory, and the frame is collected
  * as without. */
-gboolean yonos_upscaler_direct(YonosUpscaler *up, YonosHostMemory *memory, const YonosFrame *to);
+gboolean yonos_upscaler_direct(YonosUpscaler *up, const YonosHostMemory *memory, const YonosFrame *to);
 guint yonos_upscaler_depth(const YonosUpscaler *up);
 guint yonos_upscaler_in_flight(const YonosUpscaler *up);
 

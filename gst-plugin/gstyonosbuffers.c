@@ -255,6 +255,25 @@ gst_yonos_upscale_propose_allocation (GstBaseTransform * trans,
   return TRUE;
 }
 
+/* Whether the pool that was decided on always gives another buffer, whatever it
+ * was asked for. */
+static gboolean
+is_unlimited (GstQuery * query)
+{
+  GstBufferPool *pool;
+  GstStructure *config;
+  guint max = 1;
+
+  gst_query_parse_nth_allocation_pool (query, 0, &pool, NULL, NULL, NULL);
+  if (!pool)
+    return FALSE;
+  config = gst_buffer_pool_get_config (pool);
+  gst_buffer_pool_config_get_params (config, NULL, NULL, NULL, &max);
+  gst_structure_free (config);
+  gst_object_unref (pool);
+  return max == 0;
+}
+
 static gboolean
 gst_yonos_upscale_decide_allocation (GstBaseTransform * trans, GstQuery * query)
 {
@@ -290,9 +309,10 @@ gst_yonos_upscale_decide_allocation (GstBaseTransform * trans, GstQuery * query)
   else
     gst_query_add_allocation_pool (query, pool, size, min, max);
   gst_object_unref (pool);
-  GST_YONOS_UPSCALE (trans)->flight.takes_early = max == 0
-      || max >= YONOS_MOST_IN_FLIGHT + 2;
-  return parent_class (trans)->decide_allocation (trans, query);
+  if (!parent_class (trans)->decide_allocation (trans, query))
+    return FALSE;
+  GST_YONOS_UPSCALE (trans)->flight.takes_early = is_unlimited (query);
+  return TRUE;
 }
 
 /* --- metas --- */

@@ -116,7 +116,8 @@ submit_frame (GstYonosUpscale * self, GstBuffer * inbuf, Frame * frame,
       && yonos_upscaler_is_shared (self->upscaler);
   gboolean submitted, kept;
 
-  if (shared || (!self->images_out && self->flight.takes_early)) {
+  if (shared || (!self->images_out && self->flight.takes_early
+          && yonos_upscaler_may_be_direct (self->upscaler))) {
     GstFlowReturn flow = take_outbuf (self, inbuf, &frame->outbuf);
     if (flow != GST_FLOW_OK)
       return flow;
@@ -131,8 +132,8 @@ submit_frame (GstYonosUpscale * self, GstBuffer * inbuf, Frame * frame,
   kept = gst_yonos_unmap_in (&in);
   if (!submitted)
     return GST_FLOW_ERROR;
-  gst_yonos_stats_in_place (GST_ELEMENT (self), &self->stats, in.imported,
-      frame->made_there && !shared);
+  if (in.imported)
+    gst_yonos_stats_imported (GST_ELEMENT (self), &self->stats);
   frame->inbuf = kept ? gst_buffer_ref (inbuf) : without_memory (inbuf);
   return GST_FLOW_OK;
 }
@@ -205,6 +206,8 @@ collect (GstYonosUpscale * self, GstBuffer ** outbuf)
   if (yonos_upscaler_memory (flight->upscaler) != memory
       && flight->upscaler == self->upscaler)
     gst_yonos_live_shrunk (self);
+  if (made_there && !self->images_out)
+    gst_yonos_stats_direct (GST_ELEMENT (self), &self->stats);
   spent = frame->spent + g_get_monotonic_time () - start;
   GST_CAT_LOG_OBJECT (CAT_PERFORMANCE, self, "frame took %" G_GINT64_FORMAT
       " us", spent);

@@ -228,46 +228,67 @@ gst_yonos_map_out (GstYonosUpscale * self, GstBuffer * buffer,
   return FALSE;
 }
 
-static void
-end_host_memory (gpointer memory)
+/* How many upscalers hold a memory. */
+static gint *
+holders_of (GstMemory * memory)
 {
-  yonos_host_memory_end (memory);
+  GQuark quark = g_quark_from_static_string ("yonos-holders");
+  gint *n = gst_mini_object_get_qdata (GST_MINI_OBJECT_CAST (memory), quark);
+
+  if (!n) {
+    n = g_new0 (gint, 1);
+    gst_mini_object_set_qdata (GST_MINI_OBJECT_CAST (memory), quark, n, g_free);
+  }
+  return n;
 }
 
-/* What the engine knows a piece of plain memory by, for as long as that is
- * there; NULL: it is of another kind. */
-static YonosHostMemory *
-host_memory_of (GstMemory * memory)
+static void
+hold_memory (gpointer memory, gboolean held)
 {
-  GQuark quark = g_quark_from_static_string ("yonos-host-memory");
-  YonosHostMemory *host =
-      gst_mini_object_get_qdata (GST_MINI_OBJECT_CAST (memory), quark);
+  g_atomic_int_add (holders_of (memory), held ? 1 : -1);
+  if (held)
+    gst_memory_ref (memory);
+  else
+    gst_memory_unref (memory);
+}
+
+static gboolean
+memory_is_left (gpointer memory)
+{
+  return GST_MINI_OBJECT_REFCOUNT_VALUE (memory) ==
+      g_atomic_int_get (holders_of (memory));
+}
+
+/* Of plain memory in one piece. */
+static gboolean
+host_memory (GstBuffer * buffer, YonosHostMemory * host)
+{
+  GstMemory *memory = buffer && gst_buffer_n_memory (buffer) == 1 ?
+      gst_buffer_peek_memory (buffer, 0) : NULL;
   GstMapInfo map;
 
-  if (host || !gst_memory_is_type (memory, GST_ALLOCATOR_SYSMEM)
+  if (!memory || !gst_memory_is_type (memory, GST_ALLOCATOR_SYSMEM)
       || memory->parent || !gst_memory_map (memory, &map, GST_MAP_WRITE))
-    return host;
-  host = yonos_host_memory_new (map.data, map.size);
+    return FALSE;
+  *host = (YonosHostMemory) { memory, map.data, map.size, hold_memory,
+    memory_is_left
+  };
   gst_memory_unmap (memory, &map);
-  gst_mini_object_set_qdata (GST_MINI_OBJECT_CAST (memory), quark, host,
-      end_host_memory);
-  return host;
+  return TRUE;
 }
 
 gboolean
 gst_yonos_frames_direct (GstYonosUpscale * self, GstBuffer * outbuf)
 {
   GstYonosFrame f = {.self = self,.buffer = outbuf };
-  YonosHostMemory *memory = NULL;
-  YonosFrame planes = { {NULL,}, {0,} };
+  YonosHostMemory host;
+  YonosFrame planes;
 
-  if (outbuf && gst_buffer_n_memory (outbuf) == 1)
-    memory = host_memory_of (gst_buffer_peek_memory (outbuf, 0));
-  if (memory && map (&f, GST_MAP_WRITE)) {
-    planes = gst_yonos_frame_planes (&f);
-    gst_video_frame_unmap (&f.frame);
-  }
-  return yonos_upscaler_direct (self->upscaler, memory, &planes);
+  if (!host_memory (outbuf, &host) || !map (&f, GST_MAP_WRITE))
+    return yonos_upscaler_direct (self->upscaler, NULL, NULL);
+  planes = gst_yonos_frame_planes (&f);
+  gst_video_frame_unmap (&f.frame);
+  return yonos_upscaler_direct (self->upscaler, &host, &planes);
 }
 
 gboolean

@@ -98,12 +98,18 @@ gst_yonos_stats_frame (GstElement * el, GstYonosStats * stats, gint64 spent,
 }
 
 void
-gst_yonos_stats_in_place (GstElement * el, GstYonosStats * stats,
-    gboolean imported, gboolean direct)
+gst_yonos_stats_imported (GstElement * el, GstYonosStats * stats)
 {
   GST_OBJECT_LOCK (el);
-  stats->imported += imported != FALSE;
-  stats->direct += direct != FALSE;
+  stats->imported++;
+  GST_OBJECT_UNLOCK (el);
+}
+
+void
+gst_yonos_stats_direct (GstElement * el, GstYonosStats * stats)
+{
+  GST_OBJECT_LOCK (el);
+  stats->direct++;
   GST_OBJECT_UNLOCK (el);
 }
 

@@ -16,7 +16,7 @@ typedef struct
   GstStructure *network;        /* what makes the frames; NULL: nothing yet */
   guint64 frames, late;
   guint64 imported;             /* frames that the device read in a DMABuf */
-  guint64 direct;               /* that it writes to the buffer's memory */
+  guint64 direct;               /* that it wrote to the buffer's memory */
   gint64 spent;                 /* on the last frame, microseconds */
   YonosUpscalerTimes times;     /* of the last frame */
 
@@ -44,9 +44,9 @@ void gst_yonos_stats_set_network (GstElement * el, GstYonosStats * stats,
 void gst_yonos_stats_frame (GstElement * el, GstYonosStats * stats,
     gint64 spent, const YonosUpscalerTimes * times, gboolean late);
 
-/* The device reads, or writes, a frame where it is. */
-void gst_yonos_stats_in_place (GstElement * el, GstYonosStats * stats,
-    gboolean imported, gboolean direct);
+/* The device reads a frame where it is, or has written one there. */
+void gst_yonos_stats_imported (GstElement * el, GstYonosStats * stats);
+void gst_yonos_stats_direct (GstElement * el, GstYonosStats * stats);
 
 /* The value of the property; the caller's. */
 GstStructure *gst_yonos_stats_get (GstElement * el,

@@ -86,7 +86,7 @@ typedef struct
   GArray *frames;               /* oldest first */
   YonosUpscaler *upscaler;      /* that makes them, while there are any */
   gboolean is_prepared;         /* the upscaler is set up for the queued buffer */
-  gboolean takes_early;         /* large buffers: their pool has enough */
+  gboolean takes_early;         /* large buffers: their pool never runs out */
   GstClockTime latency;         /* with the object lock */
 } GstYonosFlight;
 

@@ -79,12 +79,10 @@ void fetch(int pixel, int end, Walk walk)
     }
 }
 
-void result_one(int row, int column, float v) { store_weight(share, first_row + row, first_column + column, v); }
-
 void result(int row, int column, vec4 v)
 {
     for (int i = 0; i < 4; i++)
-        result_one(row, column + i, v[i]);
+        store_weight(share, first_row + row, first_column + column + i, v[i]);
 }
 
 void main()

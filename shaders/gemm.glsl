@@ -78,7 +78,7 @@ int b_across(int load) { return b_first() + (EIGHTS_B ? load % 2 * 4 : 0); }
 int a_down(int load) { return lane() / A_LANES + (EIGHTS_A ? load / 2 : load) * (LOCAL / A_LANES); }
 int b_down(int load) { return lane() / B_LANES + (EIGHTS_B ? load / 2 : load) * (LOCAL / B_LANES); }
 
-/* The kernel takes four finished sums of neighbouring columns, or one. */
+/* The kernel takes four finished sums of neighbouring columns, or with COOPMAT2 one. */
 void result(int row, int column, vec4 v);
 void result_one(int row, int column, float v);
 

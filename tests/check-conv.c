@@ -298,12 +298,10 @@ static const char *refusal(guint row)
     yonos_vk_device_open(&d, &(YonosVulkanOptions){.device = tested_device(), .half = YONOS_VULKAN_HALF}, NULL);
     if (tile->kind == YONOS_VK_COOPMAT && !d.features.coopmat)
         why = "the device has no cooperative matrices";
-    else if (tile->kind == YONOS_VK_COOPMAT2 && !d.features.free.part.m)
-        why = "the device has none of free size";
-    else if (tile->kind == YONOS_VK_COOPMAT2_WHOLE && !d.features.free.whole.m)
-        why = "the device has none of a workgroup's";
+    else if (tile->kind > YONOS_VK_COOPMAT && !yonos_vk_tile_matrix(&d.features, tile).m)
+        why = "the device has none of free size, or of such a workgroup's";
     else if (d.device && yonos_vk_tile_choose(&d, &product, -1) != row)
-        why = "the tile is too large for the device";
+        why = "the tile is too large for the device, or not a multiple of its matrices";
     else if (tile->kind == YONOS_VK_COOPMAT2 && tile->own_rows > 16 && !g_test_thorough() &&
              d.properties.deviceType == VK_PHYSICAL_DEVICE_TYPE_CPU)
         why = "software drivers compile it for minutes; -m thorough";
@@ -311,7 +309,8 @@ static const char *refusal(guint row)
         g_test_message("cooperative matrices of %u x %u x %u, subgroups of %u", d.features.fixed.m, d.features.fixed.n,
                        d.features.fixed.k, d.features.subgroup);
     if ((tile->kind == YONOS_VK_COOPMAT && !d.features.coopmat && g_getenv("YONOS_TEST_COOPMAT")) ||
-        (tile->kind == YONOS_VK_COOPMAT2 && !d.features.free.part.m && !g_strcmp0(g_getenv("YONOS_TEST_COOPMAT"), "2")))
+        (tile->kind == YONOS_VK_COOPMAT2 && !d.features.coopmat2 && !g_strcmp0(g_getenv("YONOS_TEST_COOPMAT"), "2")) ||
+        (why && yonos_vk_tile_is_workgroups(tile) && yonos_vk_tile_matrix(&d.features, tile).m))
         g_error("%s", why);
     yonos_vk_device_close(&d);
     return why;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Frames that the device writes straight to host memory: to the byte what the host copies out of staging memory, in
  * every layout, with tiles and several at once, and not a byte around them; what cannot be written so is refused and
- * harms nothing; memory that has ended is forgotten. */
+ * harms nothing; memory that others have left is let go of. */
 #include "frame/packing.h"
 #include "small-model.h"
 #include "tested-device.h"
@@ -35,22 +35,56 @@ static YonosFrameFormat sized(YonosFrameFormat f, int width, int height)
     return f;
 }
 
-/* A frame whose rows lie as packed ones, in memory of its own. */
+/* Memory, which is there as long as the test wants it or the engine holds it. */
 typedef struct {
     guint8 *data;
+    gboolean wanted;
+    guint holders;
+} Piece;
+
+static guint pieces; /* that are there */
+
+static void piece_check(Piece *p)
+{
+    if (p->wanted || p->holders)
+        return;
+    g_free(p->data);
+    g_free(p);
+    pieces--;
+}
+
+static void hold(gpointer owner, gboolean held)
+{
+    Piece *p = owner;
+
+    p->holders += held ? 1u : -1u;
+    piece_check(p);
+}
+
+static gboolean is_left(gpointer owner)
+{
+    return !((Piece *)owner)->wanted;
+}
+
+/* A frame whose rows lie as packed ones, in memory of its own. */
+typedef struct {
+    YonosHostMemory memory;
+    guint8 *data; /* of the piece, with room on both sides */
     gsize size;
-    YonosHostMemory *memory;
     YonosFrame frame;
 } Host;
 
 static Host host_new(const YonosFrameFormat *f)
 {
     YonosFramePacking packing = yonos_frame_packing(f);
+    Piece *piece = g_new(Piece, 1);
     Host h = {.size = packing.size + 2 * ROOM};
 
     h.data = g_malloc(h.size);
     memset(h.data, GUARD, h.size);
-    h.memory = yonos_host_memory_new(h.data + ROOM, packing.size);
+    *piece = (Piece){h.data, TRUE, 0};
+    pieces++;
+    h.memory = (YonosHostMemory){piece, h.data + ROOM, packing.size, hold, is_left};
     for (guint k = 0; k < packing.planes; k++) {
         h.frame.plane[k] = h.data + ROOM + packing.offset[k];
         h.frame.stride[k] = (int)packing.stride[k];
@@ -60,8 +94,10 @@ static Host host_new(const YonosFrameFormat *f)
 
 static void host_clear(Host *h)
 {
-    yonos_host_memory_end(h->memory);
-    g_free(h->data);
+    Piece *p = h->memory.owner;
+
+    p->wanted = FALSE;
+    piece_check(p);
 }
 
 static Host noise_new(const YonosFrameFormat *f, guint seed)
@@ -128,7 +164,7 @@ static void check(YonosUpscaler *up, const YonosFrameFormat *in, const YonosFram
 
     for (guint k = 0; k < 3; k++) {
         large[k] = host_new(out);
-        if (k == 1 && !yonos_upscaler_direct(up, large[k].memory, &large[k].frame))
+        if (k == 1 && !yonos_upscaler_direct(up, &large[k].memory, &large[k].frame))
             g_error("%s: refused", what);
         submit(up, &small);
         collect(up, k == 1 ? NULL : &large[k].frame);
@@ -189,7 +225,7 @@ static void check_flight(void)
             small[sent] = noise_new(&in, SEED + sent);
             large[sent] = host_new(&out);
             if (sent % 4)
-                g_assert_true(yonos_upscaler_direct(up, large[sent].memory, &large[sent].frame));
+                g_assert_true(yonos_upscaler_direct(up, &large[sent].memory, &large[sent].frame));
             submit(up, &small[sent++]);
         }
         want = host_new(&out);
@@ -200,15 +236,17 @@ static void check_flight(void)
         host_clear(&want);
         host_clear(&small[k]);
         host_clear(&large[k]);
+        g_assert_cmpuint(pieces, <=, 4 * DEPTH + 2); /* what is left is let go of */
     }
     small[0] = noise_new(&in, SEED);
     large[0] = host_new(&out);
-    g_assert_true(yonos_upscaler_direct(up, large[0].memory, &large[0].frame));
+    g_assert_true(yonos_upscaler_direct(up, &large[0].memory, &large[0].frame));
     submit(up, &small[0]); /* and freed while it is under way */
     yonos_upscaler_free(up);
     yonos_upscaler_free(one);
     host_clear(&small[0]);
     host_clear(&large[0]);
+    g_assert_cmpuint(pieces, ==, 0);
 }
 
 static void test_flight(void)
@@ -233,11 +271,11 @@ static void test_many(void)
     up = open_upscaler(&in, &out, NULL, 0, 1);
     for (guint k = 0; k < MANY; k++) {
         large[k] = host_new(&out);
-        g_assert_cmpint(yonos_upscaler_direct(up, large[k].memory, &large[k].frame), ==, k < MANY - 1);
+        g_assert_cmpint(yonos_upscaler_direct(up, &large[k].memory, &large[k].frame), ==, k < MANY - 1);
     }
-    g_assert_true(yonos_upscaler_direct(up, large[0].memory, &large[0].frame));
+    g_assert_true(yonos_upscaler_direct(up, &large[0].memory, &large[0].frame));
     host_clear(&large[1]);
-    g_assert_true(yonos_upscaler_direct(up, large[MANY - 1].memory, &large[MANY - 1].frame));
+    g_assert_true(yonos_upscaler_direct(up, &large[MANY - 1].memory, &large[MANY - 1].frame));
     g_assert_false(yonos_upscaler_direct(up, NULL, NULL));
     host_clear(&large[2]);
     check(up, &in, &out, "one place left");
@@ -259,7 +297,7 @@ static void test_refused(void)
         return;
     h = host_new(&narrow_out);
     up = open_upscaler(&narrow, &narrow_out, NULL, 0, 1);
-    g_assert_false(yonos_upscaler_direct(up, h.memory, &h.frame)); /* there are bytes between its rows of chroma */
+    g_assert_false(yonos_upscaler_direct(up, &h.memory, &h.frame)); /* there are bytes between its rows of chroma */
     yonos_upscaler_free(up);
     host_clear(&h);
     h = host_new(&out);
@@ -269,19 +307,19 @@ static void test_refused(void)
         bad.stride[1] += k == 0 ? 16 : 0;
         bad.plane[0] = (guint8 *)bad.plane[0] - (k == 1 ? 1 : 0);
         bad.plane[2] = (guint8 *)bad.plane[2] + (k == 2 ? 1 : 0);
-        g_assert_false(yonos_upscaler_direct(up, h.memory, &bad));
+        g_assert_false(yonos_upscaler_direct(up, &h.memory, &bad));
     }
     check(up, &in, &out, "after refusals");
     yonos_upscaler_free(up);
     g_setenv("YONOS_DISABLE_DIRECT", "1", TRUE);
     up = open_upscaler(&in, &out, NULL, 0, 1);
     g_unsetenv("YONOS_DISABLE_DIRECT");
-    g_assert_false(yonos_upscaler_direct(up, h.memory, &h.frame));
+    g_assert_false(yonos_upscaler_direct(up, &h.memory, &h.frame));
     yonos_upscaler_free(up);
     host_clear(&h);
 }
 
-/* A driver that cannot do it after all is not asked again. */
+/* Memory that a driver does not take after all is not tried again, but other memory is. */
 static void test_fails(void)
 {
     static const char *const calls[] = {"vkCreateBuffer", "vkAllocateMemory"};
@@ -294,11 +332,12 @@ static void test_fails(void)
         Host small = noise_new(&in, SEED), large = host_new(&out);
         spy_result = SPY_OUT_OF_DEVICE_MEMORY;
         spy_fails = calls[k];
-        g_assert_false(yonos_upscaler_direct(up, large.memory, &large.frame));
+        g_assert_false(yonos_upscaler_direct(up, &large.memory, &large.frame));
         spy_fails = NULL;
-        g_assert_false(yonos_upscaler_direct(up, large.memory, &large.frame));
+        g_assert_false(yonos_upscaler_direct(up, &large.memory, &large.frame));
         submit(up, &small);
         collect(up, &large.frame);
+        check(up, &in, &out, "after a failure");
         yonos_upscaler_free(up);
         host_clear(&small);
         host_clear(&large);

@@ -89,7 +89,12 @@ gboolean yonos_upscaler_import(YonosUpscaler *up, const YonosDmaBuf *from)
     return up->frames && yonos_vulkan_frames_import(up->frames, from);
 }
 
-gboolean yonos_upscaler_direct(YonosUpscaler *up, YonosHostMemory *memory, const YonosFrame *to)
+gboolean yonos_upscaler_may_be_direct(const YonosUpscaler *up)
+{
+    return up->frames && yonos_vulkan_executor_writes_to_host(yonos_vulkan_frames_executor(up->frames));
+}
+
+gboolean yonos_upscaler_direct(YonosUpscaler *up, const YonosHostMemory *memory, const YonosFrame *to)
 {
     return up->frames && yonos_vulkan_frames_direct(up->frames, memory, to);
 }
@@ -124,7 +129,12 @@ gboolean yonos_upscaler_import(G_GNUC_UNUSED YonosUpscaler *up, G_GNUC_UNUSED co
     return FALSE;
 }
 
-gboolean yonos_upscaler_direct(G_GNUC_UNUSED YonosUpscaler *up, G_GNUC_UNUSED YonosHostMemory *memory,
+gboolean yonos_upscaler_may_be_direct(G_GNUC_UNUSED const YonosUpscaler *up)
+{
+    return FALSE;
+}
+
+gboolean yonos_upscaler_direct(G_GNUC_UNUSED YonosUpscaler *up, G_GNUC_UNUSED const YonosHostMemory *memory,
                                G_GNUC_UNUSED const YonosFrame *to)
 {
     return FALSE;

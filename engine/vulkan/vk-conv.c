@@ -128,8 +128,12 @@ static guint32 quads_of(const YonosVkDevice *d, YonosVkProductKind kind, const Y
 typedef struct {
     YonosVkShader tiled, coopmat, coopmat2;
 } Shaders;
-#define SHADERS(tiled, name)                                                                                           \
-    (&(const Shaders){YONOS_VK_SHADER_##tiled, YONOS_VK_SHADER_##name##_coopmat, YONOS_VK_SHADER_##name##_coopmat2})
+
+static const Shaders conv = {YONOS_VK_SHADER_conv_tiled, YONOS_VK_SHADER_conv_coopmat, YONOS_VK_SHADER_conv_coopmat2};
+static const Shaders by_data = {YONOS_VK_SHADER_conv_data, YONOS_VK_SHADER_conv_data_coopmat,
+                                YONOS_VK_SHADER_conv_data_coopmat2};
+static const Shaders by_weights = {YONOS_VK_SHADER_conv_weights, YONOS_VK_SHADER_conv_weights_coopmat,
+                                   YONOS_VK_SHADER_COUNT};
 
 /* The one for a tile, and the constants of shaders/gemm.glsl. */
 static void tile_set(const YonosVkDevice *d, YonosVkPass *pass, const YonosVkProduct *product, const YonosVkTile *tile,
@@ -153,7 +157,7 @@ static void tile_set(const YonosVkDevice *d, YonosVkPass *pass, const YonosVkPro
         c[10] = d->features.fixed.k;
     } else if (pass->whole_subgroups) {
         pass->shader = shaders->coopmat2;
-        c[8] = tile->kind == YONOS_VK_COOPMAT2 ? SCOPE_SUBGROUP : SCOPE_WORKGROUP;
+        c[8] = yonos_vk_tile_is_workgroups(tile) ? SCOPE_WORKGROUP : SCOPE_SUBGROUP;
     }
 }
 
@@ -180,7 +184,7 @@ void yonos_vk_plan_conv(const YonosVkDevice *d, gboolean half, YonosVkDispatch *
         plan_direct(pass);
         return;
     }
-    tile_set(d, pass, &product, tile, SHADERS(conv_tiled, conv));
+    tile_set(d, pass, &product, tile, &conv);
     pass->constants[0] = fused(push);
     pass->groups[0] = over(product.rows, tile->rows);
     pass->groups[2] = over(product.columns, tile->columns);
@@ -193,7 +197,7 @@ void yonos_vk_plan_conv_data(const YonosVkDevice *d, gboolean half, YonosVkDispa
     YonosVkProduct product;
     const YonosVkTile *tile = tile_choose(d, YONOS_OP_CONV_DATA, half, dispatch, &product);
 
-    tile_set(d, pass, &product, tile, SHADERS(conv_data, conv_data));
+    tile_set(d, pass, &product, tile, &by_data);
     pass->groups[0] = over(product.rows, tile->rows);
     pass->groups[2] = over(product.columns, tile->columns) * stride * stride;
 }
@@ -233,7 +237,7 @@ void yonos_vk_plan_conv_weights(const YonosVkDevice *d, gboolean half, YonosVkDi
     const YonosVkTile *tile = tile_choose(d, YONOS_OP_CONV_WEIGHTS, half, dispatch, &product);
     guint32 row_tiles = over(product.rows, tile->rows), column_tiles = over(product.columns, tile->columns);
 
-    tile_set(d, pass, &product, tile, SHADERS(conv_weights, conv_weights));
+    tile_set(d, pass, &product, tile, &by_weights);
     share_out(push, product.depth, 4 * tile->depth, (guint64)row_tiles * column_tiles, yonos_shape_elements(push->y));
     pass->groups[0] = row_tiles;
     pass->groups[2] = column_tiles * push->shares;

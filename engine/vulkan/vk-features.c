@@ -82,6 +82,7 @@ static void find_subgroups(VkPhysicalDevice physical, gboolean sizes, YonosVkFea
     f->subgroups = !hidden("YONOS_DISABLE_SUBGROUPS") && subgroup.supportedStages & VK_SHADER_STAGE_COMPUTE_BIT &&
                    subgroup.supportedOperations & VK_SUBGROUP_FEATURE_BASIC_BIT &&
                    subgroup.supportedOperations & VK_SUBGROUP_FEATURE_ARITHMETIC_BIT;
+    f->full = sizes;
     if (!sizes || range.minSubgroupSize == range.maxSubgroupSize ||
         !(range.requiredSubgroupSizeStages & VK_SHADER_STAGE_COMPUTE_BIT))
         return;
@@ -90,21 +91,27 @@ static void find_subgroups(VkPhysicalDevice physical, gboolean sizes, YonosVkFea
         f->subgroup = range.minSubgroupSize;
 }
 
-static gboolean find_importers(VkPhysicalDevice physical)
+static gboolean is_importable(VkPhysicalDevice physical, VkBufferUsageFlags usage,
+                              VkExternalMemoryHandleTypeFlagBits handle)
 {
     VkPhysicalDeviceExternalBufferInfo info = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_EXTERNAL_BUFFER_INFO,
-                                               .usage = VK_BUFFER_USAGE_STORAGE_BUFFER_BIT,
-                                               .handleType = VK_EXTERNAL_MEMORY_HANDLE_TYPE_DMA_BUF_BIT_EXT};
+                                               .usage = usage,
+                                               .handleType = handle};
     VkExternalBufferProperties properties = {.sType = VK_STRUCTURE_TYPE_EXTERNAL_BUFFER_PROPERTIES};
 
+    vkGetPhysicalDeviceExternalBufferProperties(physical, &info, &properties);
+    return (properties.externalMemoryProperties.externalMemoryFeatures & VK_EXTERNAL_MEMORY_FEATURE_IMPORTABLE_BIT) !=
+           0;
+}
+
+static gboolean find_importers(VkPhysicalDevice physical)
+{
     if (hidden("YONOS_DISABLE_IMPORT"))
         return FALSE;
     for (guint k = 0; k < G_N_ELEMENTS(importers); k++)
         if (!has_extension(physical, importers[k]))
             return FALSE;
-    vkGetPhysicalDeviceExternalBufferProperties(physical, &info, &properties);
-    return (properties.externalMemoryProperties.externalMemoryFeatures & VK_EXTERNAL_MEMORY_FEATURE_IMPORTABLE_BIT) !=
-           0;
+    return is_importable(physical, VK_BUFFER_USAGE_STORAGE_BUFFER_BIT, VK_EXTERNAL_MEMORY_HANDLE_TYPE_DMA_BUF_BIT_EXT);
 }
 
 /* What host memory that is imported begins and ends at: pages, which are mapped whole; 0: none is. */
@@ -115,7 +122,9 @@ static guint32 find_host_page(VkPhysicalDevice physical)
     VkPhysicalDeviceProperties2 properties = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PROPERTIES_2, .pNext = &host};
     guint64 page = (guint64)sysconf(_SC_PAGESIZE);
 
-    if (hidden("YONOS_DISABLE_DIRECT") || !has_extension(physical, VK_EXT_EXTERNAL_MEMORY_HOST_EXTENSION_NAME))
+    if (hidden("YONOS_DISABLE_DIRECT") || !has_extension(physical, VK_EXT_EXTERNAL_MEMORY_HOST_EXTENSION_NAME) ||
+        !is_importable(physical, VK_BUFFER_USAGE_TRANSFER_DST_BIT,
+                       VK_EXTERNAL_MEMORY_HANDLE_TYPE_HOST_ALLOCATION_BIT_EXT))
         return 0;
     vkGetPhysicalDeviceProperties2(physical, &properties);
     return host.minImportedHostPointerAlignment <= page ? (guint32)page : 0;
@@ -156,12 +165,12 @@ VkResult yonos_vk_features_device(VkPhysicalDevice physical, const YonosVkFeatur
     const char *extensions[G_N_ELEMENTS(importers) + 3];
     Chain c;
 
-    chain_make(&c, f->coopmat, f->sized, f->coopmat2);
+    chain_make(&c, f->coopmat, f->full, f->coopmat2);
     c.storage.storageBuffer16BitAccess = f->half;
     c.memory.vulkanMemoryModel = c.half.shaderFloat16 = c.matrix.cooperativeMatrix = f->coopmat;
-    c.size.subgroupSizeControl = c.size.computeFullSubgroups = f->sized;
+    c.size.subgroupSizeControl = c.size.computeFullSubgroups = f->full;
     c.free.cooperativeMatrixFlexibleDimensions = c.free.cooperativeMatrixPerElementOperations = f->coopmat2;
-    c.free.cooperativeMatrixWorkgroupScope = f->free.invocations > 0;
+    c.free.cooperativeMatrixWorkgroupScope = f->free.half.m || f->free.whole.m;
     c.maintenance.maintenance4 = f->coopmat2;
     info.pNext = &c.root;
     info.ppEnabledExtensionNames = extensions;

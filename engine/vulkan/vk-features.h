@@ -11,6 +11,7 @@ typedef struct {
     gboolean wide;      /* loads of 16 bytes of it, where channels are in eights */
     gboolean subgroups; /* arithmetic among the invocations of a subgroup */
     guint32 subgroup;   /* invocations in one, of the kernels with cooperative matrices */
+    gboolean full;      /* subgroups of those kernels can be asked to be full, as the matrices want */
     gboolean sized;     /* that size is asked for, as the device has several */
     gboolean coopmat;   /* matrices of `fixed` size */
     YonosVkMatrix fixed;

@@ -95,7 +95,7 @@ void yonos_vk_import_acquire(const YonosVkDevice *d, const YonosVkBuffer *b, VkC
 static void host_free(YonosVkHost *host, YonosVkDevice *d)
 {
     yonos_vk_buffer_clear(d, &host->buffer);
-    yonos_host_memory_unref(host->memory);
+    host->memory.hold(host->memory.owner, FALSE);
     g_free(host);
 }
 
@@ -135,7 +135,7 @@ fail:
     return FALSE;
 }
 
-static YonosVkHost *host_new(YonosVkDevice *d, YonosHostMemory *memory)
+static YonosVkHost *host_new(YonosVkDevice *d, const YonosHostMemory *memory)
 {
     VkExternalMemoryBufferCreateInfo external = {.sType = VK_STRUCTURE_TYPE_EXTERNAL_MEMORY_BUFFER_CREATE_INFO,
                                                  .handleTypes = VK_EXTERNAL_MEMORY_HANDLE_TYPE_HOST_ALLOCATION_BIT_EXT};
@@ -145,7 +145,8 @@ static YonosVkHost *host_new(YonosVkDevice *d, YonosHostMemory *memory)
     GError *failure = NULL, **error = &failure;
     gsize page = d->features.host_page;
 
-    host->memory = yonos_host_memory_ref(memory);
+    memory->hold(memory->owner, TRUE);
+    host->memory = *memory;
     host->offset = (gsize)memory->start % page;
     host->buffer.size = info.size = (host->offset + memory->size + page - 1) / page * page;
     VK(vkCreateBuffer(d->device, &info, NULL, &host->buffer.buffer));
@@ -153,56 +154,54 @@ static YonosVkHost *host_new(YonosVkDevice *d, YonosHostMemory *memory)
         return host;
 fail:
     g_clear_error(&failure);
-    host_free(host, d);
-    return NULL;
+    yonos_vk_buffer_clear(d, &host->buffer);
+    return host;
 }
 
 /* Where planes lie in memory, or FALSE. What may lie between rows is not the frame's. */
-static gboolean place(YonosHostMemory *memory, const YonosFramePacking *packing, const YonosFrame *to,
+static gboolean place(const YonosHostMemory *memory, const YonosFramePacking *packing, const YonosFrame *to,
                       VkBufferCopy copies[3])
 {
     for (guint k = 0; k < packing->planes; k++) {
         gsize at = (gsize)to->plane[k] - (gsize)memory->start;
         gsize size = (gsize)packing->row[k] * packing->rows[k];
-        if (packing->stride[k] != packing->row[k] || to->stride[k] != (int)packing->row[k] || at > memory->size || size > memory->size - at)
+        if (packing->stride[k] != packing->row[k] || to->stride[k] != (int)packing->row[k] || at > memory->size ||
+            size > memory->size - at)
             return FALSE;
         copies[k] = (VkBufferCopy){packing->offset[k], at, size};
     }
     return TRUE;
 }
 
-static void forget_ended(GPtrArray *hosts, YonosVkDevice *d)
+static void forget_left(GPtrArray *hosts, YonosVkDevice *d)
 {
     for (guint k = hosts->len; k-- > 0;) {
         YonosVkHost *host = hosts->pdata[k];
-        if (yonos_host_memory_has_ended(host->memory)) {
+        if (host->memory.is_left(host->memory.owner)) {
             host_free(host, d);
             g_ptr_array_remove_index_fast(hosts, k);
         }
     }
 }
 
-const YonosVkHost *yonos_vk_hosts_find(GPtrArray *hosts, YonosVkDevice *d, YonosHostMemory *memory,
+const YonosVkHost *yonos_vk_hosts_find(GPtrArray *hosts, YonosVkDevice *d, const YonosHostMemory *memory,
                                        const YonosFramePacking *packing, const YonosFrame *to, VkBufferCopy copies[3])
 {
     YonosVkHost *host = NULL;
 
+    forget_left(hosts, d);
     if (!d->features.host_page || !memory || !place(memory, packing, to, copies))
         return NULL;
     for (guint k = 0; !host && k < hosts->len; k++)
-        if (((YonosVkHost *)hosts->pdata[k])->memory == memory)
+        if (((YonosVkHost *)hosts->pdata[k])->memory.owner == memory->owner)
             host = hosts->pdata[k];
+    if (!host && hosts->len == MOST_HOSTS)
+        return NULL;
     if (!host) {
-        forget_ended(hosts, d);
-        if (hosts->len == MOST_HOSTS)
-            return NULL;
         host = host_new(d, memory);
-        if (host)
-            g_ptr_array_add(hosts, host);
-        else
-            d->features.host_page = 0; /* the next would hardly be another kind of memory */
+        g_ptr_array_add(hosts, host);
     }
-    for (guint k = 0; host && k < packing->planes; k++)
+    for (guint k = 0; k < packing->planes; k++)
         copies[k].dstOffset += host->offset;
-    return host;
+    return host->buffer.buffer ? host : NULL;
 }

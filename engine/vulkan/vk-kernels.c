@@ -143,10 +143,10 @@ static gboolean pipeline_make(YonosVkKernels *kernels, YonosVkDevice *d, YonosVk
 
     for (guint32 k = 0; k < YONOS_VK_CONSTANTS; k++)
         entries[k] = (VkSpecializationMapEntry){k, k * sizeof pass->constants[0], sizeof pass->constants[0]};
-    if (pass->whole_subgroups && d->features.sized) {
+    if (pass->whole_subgroups && d->features.sized)
         info.stage.pNext = &size;
+    if (pass->whole_subgroups && d->features.full)
         info.stage.flags = VK_PIPELINE_SHADER_STAGE_CREATE_REQUIRE_FULL_SUBGROUPS_BIT;
-    }
     code.pCode = yonos_vk_shader_code(pass->shader, kernels->half, &code.codeSize);
     VK(vkCreateShaderModule(d->device, &code, NULL, &info.stage.module));
     VK(vkCreateComputePipelines(d->device, d->cache, 1, &info, NULL, &pass->pipeline));

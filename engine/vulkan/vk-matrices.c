@@ -102,14 +102,14 @@ void yonos_vk_free_matrices_find(VkInstance instance, VkPhysicalDevice physical,
     limits_read(physical, f);
     for (uint32_t k = 0; k < n; k++) {
         const VkCooperativeMatrixFlexibleDimensionsPropertiesNV *p = &list[k];
-        YonosVkMatrix size = {p->MGranularity, p->NGranularity, p->KGranularity};
-        if (!IS_OURS(p) || !size.m || !size.n || !size.k)
-            continue;
-        if ((int)p->scope == VK_SCOPE_SUBGROUP_KHR)
-            f->part = size;
-        if ((int)p->scope != VK_SCOPE_WORKGROUP_KHR || !workgroups || p->workgroupInvocations < f->invocations)
-            continue;
-        f->whole = size;
-        f->invocations = p->workgroupInvocations;
+        gboolean of_subgroup = (int)p->scope == VK_SCOPE_SUBGROUP_KHR;
+        gboolean of_workgroup = (int)p->scope == VK_SCOPE_WORKGROUP_KHR && workgroups;
+        YonosVkMatrix *to = of_subgroup                                      ? &f->part
+                            : of_workgroup && p->workgroupInvocations == 128 ? &f->half
+                            : of_workgroup && p->workgroupInvocations == 256 ? &f->whole
+                                                                             : NULL;
+        guint64 size = (guint64)p->MGranularity * p->NGranularity * p->KGranularity;
+        if (IS_OURS(p) && to && size && (!to->m || size < (guint64)to->m * to->n * to->k))
+            *to = (YonosVkMatrix){p->MGranularity, p->NGranularity, p->KGranularity};
     }
 }

@@ -35,11 +35,11 @@ typedef struct {
  * none. */
 gboolean yonos_vk_matrix_find(VkInstance instance, VkPhysicalDevice physical, YonosVkMatrix *fixed);
 
-/* Those whose size is any multiple of what is here. */
+/* Those whose size is any multiple of what is here; zeroed: there is none. */
 typedef struct {
-    YonosVkMatrix part, whole; /* of a subgroup's, and of a workgroup's; zeroed: there is none */
-    guint32 invocations;       /* in such a workgroup */
-    guint32 reserved;          /* bytes of shared memory that these take */
+    YonosVkMatrix part;        /* of a subgroup's */
+    YonosVkMatrix half, whole; /* of a workgroup's, of 128 and of 256 invocations */
+    guint32 reserved;          /* bytes of shared memory that a workgroup's take */
     guint32 most;              /* m, n and k */
 } YonosVkFreeMatrices;
 

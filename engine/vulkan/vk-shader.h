@@ -21,7 +21,7 @@
 /* With cooperative matrices, so for fp16 only. */
 #define YONOS_VK_COOPMAT_SHADERS(X)                                                                                    \
     X(conv_coopmat) X(conv_data_coopmat) X(conv_weights_coopmat) X(residual_block_coopmat)                                \
-    X(conv_coopmat2) X(conv_data_coopmat2) X(conv_weights_coopmat2)
+    X(conv_coopmat2) X(conv_data_coopmat2)
 
 #define YONOS_VK_SHADER_ID(name) YONOS_VK_SHADER_##name,
 typedef enum {

@@ -22,10 +22,10 @@ static const YonosVkTile tiles[] = {
     {YONOS_VK_COOPMAT2, 64, 32, 32, 16, 16},
     {YONOS_VK_COOPMAT2, 128, 32, 32, 32, 32},
     {YONOS_VK_COOPMAT2, 128, 64, 32, 64, 32},
-    {YONOS_VK_COOPMAT2_WHOLE, 128, 64, 32, 128, 64},
-    {YONOS_VK_COOPMAT2_WHOLE, 256, 32, 32, 256, 32},
-    {YONOS_VK_COOPMAT2_WHOLE, 128, 128, 32, 128, 128},
-    {YONOS_VK_COOPMAT2_WHOLE, 128, 128, 64, 128, 128},
+    {YONOS_VK_COOPMAT2_128, 128, 32, 32, 128, 32},
+    {YONOS_VK_COOPMAT2_128, 128, 64, 32, 128, 64},
+    {YONOS_VK_COOPMAT2_256, 128, 128, 32, 128, 128},
+    {YONOS_VK_COOPMAT2_256, 128, 128, 64, 128, 128},
 };
 
 guint yonos_vk_tile_count(void)
@@ -44,8 +44,8 @@ guint32 yonos_vk_tile_invocations(const YonosVkDevice *d, const YonosVkTile *til
 
     if (tile->kind == YONOS_VK_DIRECT)
         return 64;
-    if (tile->kind == YONOS_VK_COOPMAT2_WHOLE)
-        return MAX(1, d->features.free.invocations);
+    if (yonos_vk_tile_is_workgroups(tile))
+        return tile->kind == YONOS_VK_COOPMAT2_128 ? 128 : 256;
     parts = tile->rows / tile->own_rows * (tile->columns / tile->own_columns);
     return tile->kind == YONOS_VK_TILED ? parts : parts * d->features.subgroup;
 }
@@ -59,9 +59,9 @@ static guint32 coopmat_bytes(const YonosVkDevice *d, const YonosVkTile *tile)
 
     guint32 finished = parts * d->features.fixed.m * d->features.fixed.n * (guint32)sizeof(float);
 
-    return 2 * (a + b) + (tile->kind == YONOS_VK_COOPMAT    ? finished
-                          : tile->kind == YONOS_VK_COOPMAT2 ? 0
-                                                            : d->features.free.reserved);
+    return 2 * (a + b) + (tile->kind == YONOS_VK_COOPMAT          ? finished
+                          : yonos_vk_tile_is_workgroups(tile) ? d->features.free.reserved
+                                                                  : 0);
 }
 
 /* Whether the fours of a tile of `n` by the tile's depth come out even, whichever way they lie. */
@@ -70,15 +70,22 @@ static gboolean shares_evenly(guint32 n, guint32 depth, guint32 invocations)
     return n * depth / 4 % invocations == 0 && invocations % (n / 4) == 0 && invocations % (depth / 4) == 0;
 }
 
+YonosVkMatrix yonos_vk_tile_matrix(const YonosVkFeatures *f, const YonosVkTile *tile)
+{
+    const YonosVkMatrix by_kind[] = {[YONOS_VK_COOPMAT] = f->coopmat ? f->fixed : (YonosVkMatrix){0, 0, 0},
+                                     [YONOS_VK_COOPMAT2] = f->free.part,
+                                     [YONOS_VK_COOPMAT2_128] = f->free.half,
+                                     [YONOS_VK_COOPMAT2_256] = f->free.whole};
+
+    return by_kind[tile->kind];
+}
+
 /* Whether matrices of this device make up the tile. */
 static gboolean is_made_of_matrices(const YonosVkFeatures *f, const YonosVkTile *tile)
 {
-    YonosVkMatrix unit = tile->kind == YONOS_VK_COOPMAT    ? f->fixed
-                         : tile->kind == YONOS_VK_COOPMAT2 ? f->free.part
-                                                           : f->free.whole;
+    YonosVkMatrix unit = yonos_vk_tile_matrix(f, tile);
 
-    return (tile->kind == YONOS_VK_COOPMAT ? f->coopmat : f->coopmat2) && unit.m && tile->own_rows % unit.m == 0 &&
-           tile->own_columns % unit.n == 0 && tile->depth % unit.k == 0 &&
+    return unit.m && tile->own_rows % unit.m == 0 && tile->own_columns % unit.n == 0 && tile->depth % unit.k == 0 &&
            (tile->kind == YONOS_VK_COOPMAT || MAX(tile->own_rows, MAX(tile->own_columns, tile->depth)) <= f->free.most);
 }
 
@@ -92,6 +99,8 @@ gboolean yonos_vk_tile_can_run(const YonosVkDevice *d, guint row, const YonosVkP
         return yonos_vk_block_can_run(d, row, product);
     if (!yonos_vk_tile_has_matrices(tile))
         return tile->kind != YONOS_VK_DIRECT || product->kind == YONOS_VK_FORWARD;
+    if (product->kind == YONOS_VK_BY_WEIGHTS && tile->kind != YONOS_VK_COOPMAT)
+        return FALSE; /* it adds to what is there, and nothing says that a sum is handed over only once */
     return product->half && is_made_of_matrices(&d->features, tile) &&
            invocations <= limits->maxComputeWorkGroupInvocations && invocations <= limits->maxComputeWorkGroupSize[0] &&
            coopmat_bytes(d, tile) <= limits->maxComputeSharedMemorySize &&

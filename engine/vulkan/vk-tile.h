@@ -8,8 +8,9 @@ typedef enum {
     YONOS_VK_DIRECT, /* no shared memory: four pixels by four channels an invocation; forward only */
     YONOS_VK_TILED,  /* tiles in shared memory */
     YONOS_VK_COOPMAT, /* and cooperative matrices, whose size own_rows, own_columns and depth are multiples of; fp16 */
-    YONOS_VK_COOPMAT2,       /* those are the matrices of each subgroup, */
-    YONOS_VK_COOPMAT2_WHOLE, /* or of the workgroup */
+    YONOS_VK_COOPMAT2,     /* those are the matrices of each subgroup, or the workgroup's, */
+    YONOS_VK_COOPMAT2_128, /* of 128 */
+    YONOS_VK_COOPMAT2_256, /* or 256 invocations */
 } YonosVkTiling;
 
 typedef struct {
@@ -22,6 +23,14 @@ static inline gboolean yonos_vk_tile_has_matrices(const YonosVkTile *tile)
 {
     return tile->kind >= YONOS_VK_COOPMAT;
 }
+
+static inline gboolean yonos_vk_tile_is_workgroups(const YonosVkTile *tile)
+{
+    return tile->kind >= YONOS_VK_COOPMAT2_128;
+}
+
+/* What the matrices of such a tile are made of on this device; zeroed: there are none. */
+YonosVkMatrix yonos_vk_tile_matrix(const YonosVkFeatures *f, const YonosVkTile *tile);
 
 /* The product that is to be cut: rows by columns, summed over depth. A convolution's, of its gradients, or of a residual
  * block, which has a table of its own (vk-block.h). */

@@ -180,6 +180,26 @@ static gboolean can_run(const YonosVkDevice *d, gboolean blocks, guint row, cons
     return can;
 }
 
+/* One row of either table. What its driver refuses is left out; FALSE with an error that others would meet as well. */
+static gboolean sweep_row(const YonosGraph *graph, const YonosVulkanOptions *options, gboolean blocks, guint row, int runs,
+                          GArray *timings, YonosVulkanTuneReport report, gpointer user, GError **error)
+{
+    GError *failure = NULL;
+    char *line;
+
+    if (sweep(graph, options, blocks, (int)row, runs, timings, &failure))
+        return TRUE;
+    if (!g_error_matches(failure, YONOS_ERROR, YONOS_ERROR_DEVICE)) {
+        g_propagate_error(error, failure);
+        return FALSE;
+    }
+    line = g_strdup_printf("%s %u is left out: %s", blocks ? "block" : "tile", row, failure->message);
+    report(line, user);
+    g_free(line);
+    g_error_free(failure);
+    return TRUE;
+}
+
 gboolean yonos_vulkan_tune(const YonosGraph *graph, const YonosVulkanOptions *options, int runs,
                            YonosVulkanTuneReport report, gpointer user, GError **error)
 {
@@ -192,10 +212,10 @@ gboolean yonos_vulkan_tune(const YonosGraph *graph, const YonosVulkanOptions *op
     done = yonos_vk_device_open(&d, options, error) && sweep(graph, options, FALSE, -1, runs, timings, error);
     for (guint row = 0; done && row < yonos_vk_tile_count(); row++)
         if (can_run(&d, FALSE, row, timings))
-            done = sweep(graph, options, FALSE, (int)row, runs, timings, error);
+            done = sweep_row(graph, options, FALSE, row, runs, timings, report, user, error);
     for (guint row = 1; done && row < yonos_vk_block_count(); row++)
         if (can_run(&d, TRUE, row, timings))
-            done = sweep(graph, options, TRUE, (int)row, runs, timings, error);
+            done = sweep_row(graph, options, TRUE, row, runs, timings, report, user, error);
     if (done) {
         choose(timings, tuned, report, user);
         done = keep(&d, tuned, error);

@@ -361,6 +361,11 @@ const char *yonos_vulkan_executor_device(const YonosExecutor *ex)
     return ((const YonosVkExecutor *)ex)->device.properties.deviceName;
 }
 
+gboolean yonos_vulkan_executor_writes_to_host(const YonosExecutor *ex)
+{
+    return ((const YonosVkExecutor *)ex)->device.features.host_page > 0;
+}
+
 YonosDeviceInfo yonos_vulkan_executor_info(const YonosExecutor *ex)
 {
     const YonosVkExecutor *vk = (const YonosVkExecutor *)ex;

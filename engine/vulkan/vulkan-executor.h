@@ -37,6 +37,9 @@ YonosExecutor *yonos_vulkan_executor_new(const YonosGraph *graph, const YonosVul
 /* Name of the device of an executor made above; lives as long as it. */
 const char *yonos_vulkan_executor_device(const YonosExecutor *ex);
 
+/* Whether its device imports host memory, to write to. */
+gboolean yonos_vulkan_executor_writes_to_host(const YonosExecutor *ex);
+
 /* What there is to say of it. */
 YonosDeviceInfo yonos_vulkan_executor_info(const YonosExecutor *ex);
 

@@ -368,7 +368,7 @@ gboolean yonos_vulkan_frames_import(YonosVulkanFrames *f, const YonosDmaBuf *fro
     return TRUE;
 }
 
-gboolean yonos_vulkan_frames_direct(YonosVulkanFrames *f, YonosHostMemory *memory, const YonosFrame *to)
+gboolean yonos_vulkan_frames_direct(YonosVulkanFrames *f, const YonosHostMemory *memory, const YonosFrame *to)
 {
     newest(f)->direct = yonos_vk_hosts_find(f->hosts, &f->vk->device, memory, &f->planes.out_packing, to,
                                             newest(f)->copies);

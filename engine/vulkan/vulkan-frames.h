@@ -56,7 +56,7 @@ gboolean yonos_vulkan_frames_import(YonosVulkanFrames *frames, const YonosDmaBuf
 
 /* The frame that begins next is written to host memory where `to` lies in it, which is for nobody else until the frame is
  * collected, with NULL for where. FALSE: the device cannot; then, and with NULL, it is collected as others are. */
-gboolean yonos_vulkan_frames_direct(YonosVulkanFrames *frames, YonosHostMemory *memory, const YonosFrame *to);
+gboolean yonos_vulkan_frames_direct(YonosVulkanFrames *frames, const YonosHostMemory *memory, const YonosFrame *to);
 
 /* A frame: begin, which is done with `in` when it returns, and does not read it where it was told of another place;
  * then runs; then end, which takes over the error that something in between has failed with. The leftmost `ours`
