@@ -72,12 +72,13 @@ static gboolean shares_evenly(guint32 n, guint32 depth, guint32 invocations)
 
 YonosVkMatrix yonos_vk_tile_matrix(const YonosVkFeatures *f, const YonosVkTile *tile)
 {
-    const YonosVkMatrix by_kind[] = {[YONOS_VK_COOPMAT] = f->coopmat ? f->fixed : (YonosVkMatrix){0, 0, 0},
+    static const YonosVkMatrix none;
+    const YonosVkMatrix by_kind[] = {[YONOS_VK_COOPMAT] = f->fixed,
                                      [YONOS_VK_COOPMAT2] = f->free.part,
                                      [YONOS_VK_COOPMAT2_128] = f->free.half,
                                      [YONOS_VK_COOPMAT2_256] = f->free.whole};
 
-    return by_kind[tile->kind];
+    return (tile->kind == YONOS_VK_COOPMAT ? f->coopmat : f->coopmat2) ? by_kind[tile->kind] : none;
 }
 
 /* Whether matrices of this device make up the tile. */
