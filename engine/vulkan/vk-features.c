@@ -170,7 +170,7 @@ VkResult yonos_vk_features_device(VkPhysicalDevice physical, const YonosVkFeatur
     c.memory.vulkanMemoryModel = c.half.shaderFloat16 = c.matrix.cooperativeMatrix = f->coopmat;
     c.size.subgroupSizeControl = c.size.computeFullSubgroups = f->full;
     c.free.cooperativeMatrixFlexibleDimensions = c.free.cooperativeMatrixPerElementOperations = f->coopmat2;
-    c.free.cooperativeMatrixWorkgroupScope = f->free.half.m || f->free.whole.m;
+    c.free.cooperativeMatrixWorkgroupScope = f->free.of_128.m || f->free.of_256.m;
     c.maintenance.maintenance4 = f->coopmat2;
     info.pNext = &c.root;
     info.ppEnabledExtensionNames = extensions;

@@ -106,8 +106,7 @@ void yonos_vk_hosts_free(GPtrArray *hosts, YonosVkDevice *d)
     g_ptr_array_unref(hosts);
 }
 
-/* Pages are mapped whole, so what lies around the memory in its first and last is there as well; no copy touches that.
- */
+/* Pages are mapped whole, so what lies around the memory in its first and last is there too; no copy touches that. */
 static gboolean pages_import(YonosVkDevice *d, guint8 *start, YonosVkBuffer *b, GError **error)
 {
     PFN_vkGetMemoryHostPointerPropertiesEXT get =

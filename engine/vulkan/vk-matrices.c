@@ -105,8 +105,8 @@ void yonos_vk_free_matrices_find(VkInstance instance, VkPhysicalDevice physical,
         gboolean of_subgroup = (int)p->scope == VK_SCOPE_SUBGROUP_KHR;
         gboolean of_workgroup = (int)p->scope == VK_SCOPE_WORKGROUP_KHR && workgroups;
         YonosVkMatrix *to = of_subgroup                                      ? &f->part
-                            : of_workgroup && p->workgroupInvocations == 128 ? &f->half
-                            : of_workgroup && p->workgroupInvocations == 256 ? &f->whole
+                            : of_workgroup && p->workgroupInvocations == 128 ? &f->of_128
+                            : of_workgroup && p->workgroupInvocations == 256 ? &f->of_256
                                                                              : NULL;
         guint64 size = (guint64)p->MGranularity * p->NGranularity * p->KGranularity;
         if (IS_OURS(p) && to && size && (!to->m || size < (guint64)to->m * to->n * to->k))

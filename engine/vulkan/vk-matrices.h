@@ -37,11 +37,12 @@ gboolean yonos_vk_matrix_find(VkInstance instance, VkPhysicalDevice physical, Yo
 
 /* Those whose size is any multiple of what is here; zeroed: there is none. */
 typedef struct {
-    YonosVkMatrix part;        /* of a subgroup's */
-    YonosVkMatrix half, whole; /* of a workgroup's, of 128 and of 256 invocations */
-    guint32 reserved;          /* bytes of shared memory that a workgroup's take */
-    guint32 most;              /* m, n and k */
+    YonosVkMatrix part;           /* a subgroup's */
+    YonosVkMatrix of_128, of_256; /* a workgroup's of so many invocations */
+    guint32 reserved;             /* bytes of shared memory that those take */
+    guint32 most;                 /* m, n and k */
 } YonosVkFreeMatrices;
 
+/* `workgroups`: the device has any of theirs. */
 void yonos_vk_free_matrices_find(VkInstance instance, VkPhysicalDevice physical, gboolean workgroups,
                                  YonosVkFreeMatrices *f);

@@ -75,8 +75,8 @@ YonosVkMatrix yonos_vk_tile_matrix(const YonosVkFeatures *f, const YonosVkTile *
     static const YonosVkMatrix none;
     const YonosVkMatrix by_kind[] = {[YONOS_VK_COOPMAT] = f->fixed,
                                      [YONOS_VK_COOPMAT2] = f->free.part,
-                                     [YONOS_VK_COOPMAT2_128] = f->free.half,
-                                     [YONOS_VK_COOPMAT2_256] = f->free.whole};
+                                     [YONOS_VK_COOPMAT2_128] = f->free.of_128,
+                                     [YONOS_VK_COOPMAT2_256] = f->free.of_256};
 
     return (tile->kind == YONOS_VK_COOPMAT ? f->coopmat : f->coopmat2) ? by_kind[tile->kind] : none;
 }
