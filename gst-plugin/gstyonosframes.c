@@ -259,7 +259,7 @@ memory_is_left (gpointer memory)
       g_atomic_int_get (holders_of (memory));
 }
 
-/* Of plain memory in one piece. */
+/* Of plain memory in one piece: all of it, whatever part is the buffer's now. */
 static gboolean
 host_memory (GstBuffer * buffer, YonosHostMemory * host)
 {
@@ -270,8 +270,8 @@ host_memory (GstBuffer * buffer, YonosHostMemory * host)
   if (!memory || !gst_memory_is_type (memory, GST_ALLOCATOR_SYSMEM)
       || memory->parent || !gst_memory_map (memory, &map, GST_MAP_WRITE))
     return FALSE;
-  *host = (YonosHostMemory) { memory, map.data, map.size, hold_memory,
-    memory_is_left
+  *host = (YonosHostMemory) { memory, map.data - memory->offset,
+    memory->maxsize, hold_memory, memory_is_left
   };
   gst_memory_unmap (memory, &map);
   return TRUE;

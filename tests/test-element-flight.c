@@ -276,7 +276,7 @@ static guint64 n_direct(GstElement *el)
 
 /* What a device writes to the buffers themselves is what the host copies to them, whether they go back to their pool at
  * once, or more than it keeps in mind are held. */
-static void test_direct(void)
+static void check_direct(GstPadQueryFunction offer)
 {
     enum { RECYCLED = 12, HELD = 40, FRAMES = RECYCLED + HELD };
     GstBuffer *held[2][HELD];
@@ -288,7 +288,12 @@ static void test_direct(void)
         GstHarness *h;
         if (k)
             g_setenv("YONOS_DISABLE_DIRECT", "1", TRUE);
-        h = start(&el, 3);
+        el = element_new(model, element_device());
+        g_object_set(el, "frames-in-flight", 3, "noise", 1, NULL);
+        h = gst_harness_new_with_element(el, "sink", "src");
+        if (offer)
+            gst_pad_set_query_function(h->sinkpad, offer);
+        gst_harness_set_src_caps_str(h, CAPS);
         for (guint i = 0; i < FRAMES + 2; i++) {
             GstBuffer *buffer;
             gpointer data;
@@ -316,7 +321,8 @@ static void test_direct(void)
         g_assert_cmpuint(n_direct(el), <, FRAMES);            /* a few have to be copied, or all */
         g_assert_cmpuint(g_hash_table_size(memories), <=, 4); /* although they are held, they go back to their pool */
         g_hash_table_unref(memories);
-        stop(h, el);
+        gst_harness_teardown(h);
+        gst_object_unref(el);
     }
     g_unsetenv("YONOS_DISABLE_DIRECT");
     for (guint i = 0; i < 2 * HELD; i++) { /* also behind the element's end */
@@ -327,6 +333,31 @@ static void test_direct(void)
     }
     for (guint i = 0; i < FRAMES; i++)
         g_bytes_unref(first[i]);
+}
+
+static void test_direct(void)
+{
+    check_direct(NULL);
+}
+
+/* Buffers that begin somewhere in their memory, and elsewhere when they come back from their pool. */
+static gboolean offer_prefix(GstPad *pad, GstObject *parent, GstQuery *query)
+{
+    GstAllocationParams params;
+
+    if (GST_QUERY_TYPE(query) != GST_QUERY_ALLOCATION)
+        return gst_pad_query_default(pad, parent, query);
+    gst_allocation_params_init(&params);
+    params.prefix = 100;
+    params.padding = 77;
+    params.align = 255;
+    gst_query_add_allocation_param(query, NULL, &params);
+    return TRUE;
+}
+
+static void test_direct_prefix(void)
+{
+    check_direct(offer_prefix);
 }
 
 /* A pool that has no more than so many buffers, whatever is asked of it, as of a driver. */
@@ -415,6 +446,7 @@ int main(int argc, char **argv)
     g_test_add_func("/element/flight/latency", test_latency);
     g_test_add_func("/element/flight/settings", test_settings);
     g_test_add_func("/element/flight/direct", test_direct);
+    g_test_add_func("/element/flight/direct-prefix", test_direct_prefix);
     g_test_add_func("/element/flight/few-buffers", test_few_buffers);
     status = g_test_run();
     small_model_remove(model);

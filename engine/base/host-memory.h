@@ -5,7 +5,7 @@
 
 /* Memory of this process that a device may write to where it is. */
 typedef struct {
-    gpointer owner; /* the same for the same memory as long as it is held */
+    gpointer owner; /* all three stay the same as long as it is held */
     guint8 *start;
     gsize size;
     void (*hold)(gpointer owner, gboolean held); /* it stays as long as somebody holds it */

@@ -202,5 +202,6 @@ const YonosVkHost *yonos_vk_hosts_find(GPtrArray *hosts, YonosVkDevice *d, const
     }
     for (guint k = 0; k < packing->planes; k++)
         copies[k].dstOffset += host->offset;
-    return host->buffer.buffer ? host : NULL;
+    return host->buffer.buffer && host->memory.start == memory->start && host->memory.size == memory->size ? host
+                                                                                                           : NULL;
 }
