@@ -176,6 +176,41 @@ collect_frame (GstYonosUpscale * self, GstBuffer * outbuf,
   return gst_yonos_unmap_out (&mapped) && collected;
 }
 
+/* Whether downstream has decided on another pool since the buffer was taken,
+ * and so perhaps on another layout. */
+static gboolean
+is_outdated (GstYonosUpscale * self, GstBuffer * outbuf)
+{
+  GstBufferPool *pool =
+      gst_base_transform_get_buffer_pool (GST_BASE_TRANSFORM (self));
+  gboolean outdated = !self->images_out && outbuf->pool != pool;
+
+  gst_clear_object (&pool);
+  return outdated;
+}
+
+/* The frame in a buffer of the pool of now, in the place of *outbuf. */
+static GstFlowReturn
+renew (GstYonosUpscale * self, GstBuffer * inbuf, GstBuffer ** outbuf)
+{
+  GstBuffer *old = g_steal_pointer (outbuf);
+  GstFlowReturn flow = take_outbuf (self, inbuf, outbuf);
+  GstYonosFrame to;
+  GstVideoFrame from;
+
+  if (flow == GST_FLOW_OK && !gst_yonos_map_out (self, *outbuf, FALSE, &to))
+    flow = GST_FLOW_ERROR;
+  if (flow == GST_FLOW_OK) {
+    if (gst_video_frame_map (&from, &self->out_info, old, GST_MAP_READ)) {
+      gst_video_frame_copy (&to.frame, &from);
+      gst_video_frame_unmap (&from);
+    }
+    gst_yonos_unmap_out (&to);
+  }
+  gst_buffer_unref (old);
+  return flow;
+}
+
 /* Finishes the oldest frame. */
 static GstFlowReturn
 collect (GstYonosUpscale * self, GstBuffer ** outbuf)
@@ -189,6 +224,8 @@ collect (GstYonosUpscale * self, GstBuffer ** outbuf)
   GError *error = NULL;
 
   *outbuf = g_steal_pointer (&frame->outbuf);
+  if (*outbuf && !made_there && is_outdated (self, *outbuf))
+    gst_clear_buffer (outbuf);
   if (!*outbuf)
     flow = take_outbuf (self, frame->inbuf, outbuf);
   if (flow != GST_FLOW_OK) {
@@ -208,6 +245,13 @@ collect (GstYonosUpscale * self, GstBuffer ** outbuf)
     gst_yonos_live_shrunk (self);
   if (made_there && !self->images_out)
     gst_yonos_stats_direct (GST_ELEMENT (self), &self->stats);
+  if (made_there && is_outdated (self, *outbuf))
+    flow = renew (self, frame->inbuf, outbuf);
+  if (flow != GST_FLOW_OK) {
+    gst_clear_buffer (outbuf);
+    gst_yonos_flight_clear (self);
+    return flow;
+  }
   spent = frame->spent + g_get_monotonic_time () - start;
   GST_CAT_LOG_OBJECT (CAT_PERFORMANCE, self, "frame took %" G_GINT64_FORMAT
       " us", spent);

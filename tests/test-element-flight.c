@@ -360,6 +360,72 @@ static void test_direct_prefix(void)
     check_direct(offer_prefix);
 }
 
+static gboolean offers_padded;
+
+/* Rows further apart, or an answer of one who knows of neither pools nor GstVideoMeta. */
+static gboolean offer_changing(GstPad *pad, GstObject *parent, GstQuery *query)
+{
+    GstVideoAlignment align;
+    GstBufferPool *pool;
+    GstStructure *config;
+    GstCaps *caps;
+
+    if (GST_QUERY_TYPE(query) != GST_QUERY_ALLOCATION)
+        return gst_pad_query_default(pad, parent, query);
+    if (!offers_padded)
+        return FALSE;
+    gst_query_parse_allocation(query, &caps, NULL);
+    gst_video_alignment_reset(&align);
+    align.padding_right = 32;
+    pool = gst_video_buffer_pool_new();
+    config = gst_buffer_pool_get_config(pool);
+    gst_buffer_pool_config_set_params(config, caps, 32 * 16 * 3, 0, 0);
+    gst_buffer_pool_config_add_option(config, GST_BUFFER_POOL_OPTION_VIDEO_META);
+    gst_buffer_pool_config_add_option(config, GST_BUFFER_POOL_OPTION_VIDEO_ALIGNMENT);
+    gst_buffer_pool_config_set_video_alignment(config, &align);
+    g_assert_true(gst_buffer_pool_set_config(pool, config));
+    gst_query_add_allocation_pool(query, pool, 32 * 16 * 3, 0, 0);
+    gst_query_add_allocation_meta(query, GST_VIDEO_META_API_TYPE, NULL);
+    gst_object_unref(pool);
+    return TRUE;
+}
+
+/* Frames that were under way when downstream decided on another layout come in that, and are what they would have been.
+ */
+static void test_other_pool(void)
+{
+    GstElement *el = element_new(model, element_device());
+    GstHarness *h = gst_harness_new_with_element(el, "sink", "src");
+
+    g_object_set(el, "frames-in-flight", 3, "enabled", FALSE, NULL);
+    gst_pad_set_query_function(h->sinkpad, offer_changing);
+    gst_harness_set_src_caps_str(h, CAPS);
+    for (guint k = 0; k < 24; k++) {
+        GstBuffer *buffer;
+        if (k % 6 == 5) {
+            offers_padded = !offers_padded;
+            gst_pad_push_event(h->sinkpad, gst_event_new_reconfigure());
+        }
+        push(h, k);
+        while ((buffer = gst_harness_try_pull(h))) {
+            GstVideoInfo info;
+            GstVideoFrame frame;
+            guint first = (guint)(GST_BUFFER_PTS(buffer) / FRAME);
+            gst_video_info_set_format(&info, GST_VIDEO_FORMAT_RGB, 32, 16);
+            g_assert_cmpint(gst_buffer_get_size(buffer) > info.size, ==, offers_padded);
+            g_assert_true(gst_video_frame_map(&frame, &info, buffer, GST_MAP_READ));
+            for (int y = 0; y < 16; y++)
+                for (int x = 0; x < 96; x++)
+                    g_assert_cmpint(((guint8 *)frame.data[0])[y * GST_VIDEO_FRAME_PLANE_STRIDE(&frame, 0) + x], ==,
+                                    40 + 20 * (first % 8));
+            gst_video_frame_unmap(&frame);
+            gst_buffer_unref(buffer);
+        }
+    }
+    gst_harness_teardown(h);
+    gst_object_unref(el);
+}
+
 /* A pool that has no more than so many buffers, whatever is asked of it, as of a driver. */
 #define FEW 3
 
@@ -447,6 +513,7 @@ int main(int argc, char **argv)
     g_test_add_func("/element/flight/settings", test_settings);
     g_test_add_func("/element/flight/direct", test_direct);
     g_test_add_func("/element/flight/direct-prefix", test_direct_prefix);
+    g_test_add_func("/element/flight/other-pool", test_other_pool);
     g_test_add_func("/element/flight/few-buffers", test_few_buffers);
     status = g_test_run();
     small_model_remove(model);
