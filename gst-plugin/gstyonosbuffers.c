@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "gstyonosbuffers.h"
+#include "gstyonosframes.h"
 #include "gstyonosmodel.h"
 #ifdef HAVE_GST_VULKAN
 #include "gstyonosvulkan.h"
@@ -255,23 +256,17 @@ gst_yonos_upscale_propose_allocation (GstBaseTransform * trans,
   return TRUE;
 }
 
-/* Whether the pool that was decided on always gives another buffer, whatever it
- * was asked for. */
+/* Whether the pool that was decided on always gives another buffer. */
 static gboolean
 is_unlimited (GstQuery * query)
 {
   GstBufferPool *pool;
-  GstStructure *config;
-  guint max = 1;
+  gboolean unlimited;
 
   gst_query_parse_nth_allocation_pool (query, 0, &pool, NULL, NULL, NULL);
-  if (!pool)
-    return FALSE;
-  config = gst_buffer_pool_get_config (pool);
-  gst_buffer_pool_config_get_params (config, NULL, NULL, NULL, &max);
-  gst_structure_free (config);
-  gst_object_unref (pool);
-  return max == 0;
+  unlimited = pool && gst_yonos_pool_max (pool) == 0;
+  gst_clear_object (&pool);
+  return unlimited;
 }
 
 static gboolean

@@ -7,18 +7,23 @@
 
 #include <gst/allocators/gstdmabuf.h>
 
+guint
+gst_yonos_pool_max (GstBufferPool * pool)
+{
+  GstStructure *config = gst_buffer_pool_get_config (pool);
+  guint max = 0;
+
+  gst_buffer_pool_config_get_params (config, NULL, NULL, NULL, &max);
+  gst_structure_free (config);
+  return max;
+}
+
 /* A source with few buffers may wait for this one before it gives the next. */
 static gboolean
 is_of_few (GstYonosUpscale * self, GstBuffer * buffer)
 {
-  GstStructure *config;
-  guint max = 0;
+  guint max = buffer->pool ? gst_yonos_pool_max (buffer->pool) : 0;
 
-  if (!buffer->pool)
-    return FALSE;
-  config = gst_buffer_pool_get_config (buffer->pool);
-  gst_buffer_pool_config_get_params (config, NULL, NULL, NULL, &max);
-  gst_structure_free (config);
   return max > 0 && max < yonos_upscaler_depth (self->upscaler) + 2;
 }
 

@@ -10,6 +10,9 @@ G_BEGIN_DECLS
  * where they are in a DMABuf, or Vulkan images that stay on the device or are
  * copied to the host and back. */
 
+/* The most buffers that a pool has, whatever it was asked for; 0: no limit. */
+guint gst_yonos_pool_max (GstBufferPool * pool);
+
 /* Makes ready for frames of these caps; FALSE after an error message. */
 gboolean gst_yonos_frames_open (GstYonosUpscale * self, GstCaps * in,
     GstCaps * out);

@@ -272,3 +272,28 @@ gboolean spy_has_validation_layer(void)
             return TRUE;
     return FALSE;
 }
+
+static GString *printed;
+
+static void keep(const char *text)
+{
+    g_string_append(printed, text);
+}
+
+void spy_check_valid(void (*run)(void))
+{
+    GPrintFunc old;
+
+    if (!spy_has_validation_layer()) {
+        g_test_skip("the Vulkan validation layers are not installed");
+        return;
+    }
+    printed = g_string_new(NULL);
+    old = g_set_printerr_handler(keep);
+    g_setenv("YONOS_VULKAN_VALIDATE", "1", TRUE);
+    run();
+    g_unsetenv("YONOS_VULKAN_VALIDATE");
+    g_set_printerr_handler(old);
+    g_assert_cmpstr(printed->str, ==, "");
+    g_string_free(printed, TRUE);
+}

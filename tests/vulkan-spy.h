@@ -26,6 +26,8 @@ extern gboolean spy_drops_barriers; /* between dispatches */
 extern gboolean spy_skips_half, spy_skips_all; /* dispatches: of devices that store fp16, of all */
 
 gboolean spy_has_validation_layer(void);
+/* Fails if the validation layers have a word to say of `run`; skips the test without them. */
+void spy_check_valid(void (*run)(void));
 
 /* Dispatches of this shader, where it is set, do nothing; counts them. */
 extern const guint32 *spy_skips_code;
